@@ -1,0 +1,58 @@
+"""The Hydra launcher `pool`: trials in worker processes, one for each GPU or core.
+
+Thin, because Hydra imports every plugin at each start: the work is in `seedsweep.launching`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class PoolLauncherConf:
+    """Settings of `hydra/launcher=pool`."""
+
+    _target_: str = "hydra_plugins.seedsweep.pool_launcher.PoolLauncher"
+
+    # Numbers or UUIDs of the GPUs to use; null: all that are visible; []: none, train on the CPU.
+    gpus: Any = None
+
+    # How many trials run at once; null: one a GPU, or without one as many as cores and memory carry.
+    workers: Any = None
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="pool", node=PoolLauncherConf, provider="seedsweep")
+
+
+class PoolLauncher(Launcher):
+    """Runs jobs in long-lived worker processes."""
+
+    def __init__(self, gpus: Any, workers: Any) -> None:
+        self.gpus = gpus
+        self.workers = workers
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra hands to every launcher."""
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run one job for each list of overrides; see `seedsweep.launching.pool.launch`."""
+        from seedsweep.launching.pool import launch
+
+        return launch(
+            hydra_context=self.hydra_context,
+            task_function=self.task_function,
+            config=self.config,
+            gpus=self.gpus,
+            workers=self.workers,
+            job_overrides=job_overrides,
+            initial_job_idx=initial_job_idx,
+        )

@@ -1,0 +1,137 @@
+"""A composed config, checked: the trial, and what is decided about it without changing its result."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
+
+from seedsweep.errors import BadInput, did_you_mean
+from seedsweep.trials import checks
+from seedsweep.trials.record import METRICS
+from seedsweep.trials.spec import Trial, setting_names
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where results go.
+
+    Attributes:
+        uri: MLflow's tracking URI; None takes MLflow's default.
+        experiment: MLflow's experiment.
+        name: what the sweep is called; None takes the overrides that made it.
+        parent_run_id: the sweep that a trial belongs to.
+        variant: what the sweep calls the trial's variant.
+    """
+
+    uri: str | None
+    experiment: str
+    name: str | None
+    parent_run_id: str | None
+    variant: str | None
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that one run of the program was told.
+
+    Attributes:
+        trial: what can change the result.
+        objective: the metric that a trial returns to the sweeper.
+        tracking: where results go.
+    """
+
+    trial: Trial
+    objective: str
+    tracking: Tracking
+
+
+def read_config(config: DictConfig) -> RunConfig:
+    """Resolve and check a composed config; a key `hydra` in it is passed over.
+
+    Raises:
+        BadInput: a setting is unknown, missing, cannot be resolved, or is out of its range.
+    """
+    top = ("objective", "tracking", *Trial.__dataclass_fields__)
+    plain = {str(key): _resolved(config, str(key)) for key in config if key != "hydra"}
+    checks.known_keys("", plain, top)
+    tracking = plain["tracking"]
+    if not isinstance(tracking, dict):
+        checks.refuse("tracking", "a group of settings", tracking)
+    checks.known_keys("tracking", tracking, Tracking.__dataclass_fields__)
+    return RunConfig(
+        trial=Trial.from_config(
+            {key: value for key, value in plain.items() if key in Trial.__dataclass_fields__}
+        ),
+        objective=_objective(plain["objective"]),
+        tracking=Tracking(
+            uri=_text_or_none("uri", tracking["uri"]),
+            experiment=checks.text("tracking.experiment", tracking["experiment"]),
+            name=_text_or_none("name", tracking["name"]),
+            parent_run_id=_text_or_none("parent_run_id", tracking["parent_run_id"]),
+            variant=_text_or_none("variant", tracking["variant"]),
+        ),
+    )
+
+
+def _resolved(config: DictConfig, key: str) -> Any:
+    try:
+        value = config[key]
+        return (
+            OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+            if OmegaConf.is_config(value)
+            else value
+        )
+    except MissingMandatoryValue as error:
+        raise BadInput(
+            f"{error.full_key or key} is required", where=key, fix=f"{error.full_key or key}=…"
+        ) from error
+    except OmegaConfBaseException as error:
+        raise unresolved(error, key) from error
+
+
+def unresolved(error: OmegaConfBaseException, key: str) -> BadInput:
+    """Build the error for a `${…}` that stands for nothing."""
+    name = error.full_key or key
+    if isinstance(error, InterpolationResolutionError):
+        reason = str(error).splitlines()[0]
+        return BadInput(f"cannot resolve {name}: {reason}", where=name, fix=f"give it a value: {name}=…")
+    return BadInput(str(error).splitlines()[0], where=name)
+
+
+def _objective(value: object) -> str:
+    if value not in METRICS:
+        close = did_you_mean(str(value), METRICS)
+        checks.refuse(
+            "objective",
+            "a metric that a trial reports; the metrics are " + ", ".join(METRICS),
+            value,
+            f"objective={close or 'val_accuracy'}",
+        )
+    return str(value)
+
+
+def _text_or_none(key: str, value: object) -> str | None:
+    return None if value is None else checks.text(f"tracking.{key}", value)
+
+
+def all_setting_names() -> list[str]:
+    """Return the dotted path of everything that can be set, `hydra` apart."""
+    return [*setting_names(), "objective", *(f"tracking.{name}" for name in Tracking.__dataclass_fields__)]
+
+
+def register_resolvers() -> None:
+    """Make `${unique_start:}` known to configs: a directory name that no other start has."""
+    # Cached: the sweep and all its trials get the same name, in every process.
+    OmegaConf.register_new_resolver("unique_start", _unique_start, use_cache=True, replace=True)
+
+
+def _unique_start() -> str:
+    return f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(4)}"

@@ -1,0 +1,127 @@
+"""Hydra's and OmegaConf's errors about what a user typed, in our words.
+
+Not here: errors of our own settings; those are raised as `BadInput` where they are found.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
+
+from seedsweep.config import all_setting_names, unresolved
+from seedsweep.errors import BadInput, did_you_mean
+from seedsweep.trials.checks import unknown_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BRACKETS = {"[": "]", "{": "}", "(": ")"}
+
+
+def as_bad_input(error: BaseException, config_directory: Path) -> BadInput | None:
+    """Return what a user should read instead of an error, or None when it is no user's fault.
+
+    Args:
+        error: as it came out of Hydra.
+        config_directory: where conf/ is, to name files as the user knows them.
+    """
+    for cause in _chain(error):
+        known = _known(cause, config_directory)
+        if known is not None:
+            return known
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _known(error: BaseException, config_directory: Path) -> BadInput | None:
+    if isinstance(error, BadInput):
+        return error
+    if isinstance(error, MarkedYAMLError):
+        return _broken_yaml(error, config_directory)
+    if isinstance(error, MissingConfigException):
+        return _missing_choice(error)
+    if isinstance(error, OverrideParseException):
+        return _unparsable(error)
+    if isinstance(error, HydraException):
+        return _composition(str(error))
+    if isinstance(error, OmegaConfBaseException):
+        return unresolved(error, "config")
+    return None
+
+
+def _missing_choice(error: MissingConfigException) -> BadInput | None:
+    name = (error.missing_cfg_file or "").removesuffix(".yaml")
+    group, slash, choice = name.rpartition("/")
+    if not slash:
+        return BadInput(f"no config '{name}'", where="--config-name", fix="leave --config-name out")
+    options = sorted(error.options or [])
+    close = did_you_mean(choice, options) or (options[0] if options else None)
+    available = ", ".join(options) or "none"
+    return BadInput(
+        f"no {group} '{choice}'; available: {available}",
+        where=group,
+        fix=f"{group}={close}" if close else None,
+    )
+
+
+def _unparsable(error: OverrideParseException) -> BadInput:
+    typed = error.override
+    key, _, value = typed.partition("=")
+    for opening, closing in _BRACKETS.items():
+        if value.count(opening) > value.count(closing):
+            return BadInput(f"unclosed '{opening}' in {typed}", where=key, fix=f"'{typed}{closing}'")
+        if value.count(opening) < value.count(closing):
+            return BadInput(f"'{closing}' without '{opening}' in {typed}", where=key)
+    if not value and "=" not in typed:
+        return BadInput(f"'{typed}' is no setting", where=typed, fix=f"{typed}=…")
+    return BadInput(f"cannot read {typed}", where=key, fix=f"quote the value: \"{key}='{value}'\"")
+
+
+def _composition(message: str) -> BadInput | None:
+    if match := re.search(r"Could not override '([^']*)'", message):
+        return unknown_setting(match[1].lstrip("+~"), all_setting_names())
+    if match := re.search(r"Ambiguous value for argument '(.*)'", message):
+        return BadInput(
+            f"{match[1]} is a list of values to sweep over",
+            where=match[1].partition("=")[0],
+            fix=f"keep it, and put -m before the overrides: python sweep.py -m {match[1]}",
+        )
+    if match := re.search(r"Sweep parameters '(.*)' requires --multirun", message):
+        return BadInput(
+            f"{match[1]} sweeps",
+            where=match[1].partition("=")[0],
+            fix=f"put -m before the overrides: -m {match[1]}",
+        )
+    if match := re.search(r"Could not delete from config\.?\s*(?:'([^']*)')?", message):
+        return BadInput(
+            "there is no such setting to delete: " + message.splitlines()[0], where=match[1] or "command line"
+        )
+    if match := re.search(r"Sweeping over Hydra's configuration is not supported : '(.*)'", message):
+        return BadInput(
+            f"{match[1]} cannot be swept over: it is Hydra's own", where=match[1].partition("=")[0]
+        )
+    if match := re.search(r"Could not find '([^']*)'|Could not load '([^']*)'", message):
+        return BadInput(message.splitlines()[0], where=match[1] or match[2])
+    if "Error merging override" in message or "Error parsing override" in message:
+        return BadInput(message.splitlines()[0], where="command line")
+    return BadInput(message.splitlines()[0], where="command line or conf/") if message else None
+
+
+def _broken_yaml(error: MarkedYAMLError, config_directory: Path) -> BadInput:
+    mark = error.problem_mark or error.context_mark
+    name, line = (mark.name, mark.line + 1) if mark else ("a config file", 0)
+    shown = name.removeprefix(str(config_directory.parent) + "/")
+    problem = str(error.problem or error.context or error)
+    if "'\\t'" in problem:
+        problem = "a tab, where YAML allows spaces only"
+    return BadInput(f"{shown}, line {line}: {problem}", where=shown, fix="correct that line")

@@ -1,0 +1,90 @@
+"""Log records on their way from the workers to the parent's screen.
+
+Each worker has a connection of its own: one that is killed in mid-sentence spoils nobody else's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import secrets
+import sys
+from multiprocessing.connection import Client, Connection, Listener
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_to_parent: Connection | None = None
+
+
+class _Sender:
+    """What `QueueHandler` needs of a queue."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put_nowait(self, record: logging.LogRecord) -> None:
+        # Where the parent is gone, the job's own log file still has the record.
+        with contextlib.suppress(OSError):
+            self._connection.send(record)
+
+
+def console_handler() -> logging.Handler:
+    """Return the handler that shows records to the user: by way of the parent in a worker, else directly.
+
+    Named by the job logging configuration.
+    """
+    if _to_parent is not None:
+        return logging.handlers.QueueHandler(_Sender(_to_parent))  # type: ignore[arg-type]
+    return logging.StreamHandler(sys.stdout)
+
+
+def connect(address: Any, key: bytes) -> None:
+    """Send this process' records to the parent from now on."""
+    global _to_parent  # noqa: PLW0603 - a process has one parent
+    _to_parent = Client(address, authkey=key)
+
+
+class Relay:
+    """The parent's end: receives the records of all workers.
+
+    Args:
+        show: called with each record, from a thread of its own for each worker.
+    """
+
+    def __init__(self, show: Callable[[logging.LogRecord], None]) -> None:
+        self._show = show
+        self.key = secrets.token_bytes(32)
+        self._listener = Listener(authkey=self.key)
+        Thread(target=self._accept, name="relay", daemon=True).start()
+
+    @property
+    def address(self) -> Any:
+        """What a worker connects to."""
+        return self._listener.address
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._listener.accept()
+            except EOFError:
+                continue  # a worker that died while it introduced itself
+            except OSError:
+                return  # closed
+            Thread(target=self._read, args=(connection,), name="relay-worker", daemon=True).start()
+
+    def _read(self, connection: Connection) -> None:
+        with connection:
+            while True:
+                try:
+                    record = connection.recv()
+                except (EOFError, OSError):
+                    return
+                self._show(record)

@@ -1,0 +1,116 @@
+"""What happens inside a worker process: it enters its slot once, then runs one job after another."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import traceback
+from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from seedsweep.launching import relay
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hydra.core.utils import JobReturn
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all jobs of a launch share; sent to each worker once."""
+
+    task_function: TaskFunction
+    hydra_context: HydraContext
+    singletons: Any
+
+
+_shared: Shared | None = None
+
+
+def start(environment: Mapping[str, str], shared: bytes, address: Any, key: bytes) -> None:
+    """Prepare a fresh process for its slot.
+
+    Args:
+        environment: the slot's, set before anything that reads it is imported.
+        shared: a pickled `Shared`.
+        address: of the parent's relay.
+        key: that opens it.
+    """
+    global _shared  # noqa: PLW0603 - set once for all jobs of this process
+    os.environ.update(environment)
+    Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    relay.connect(address, key)
+
+    from hydra.core.singleton import Singleton
+    from hydra.core.utils import setup_globals
+
+    setup_globals()
+    _shared = cloudpickle.loads(shared)
+    Singleton.set_state(_shared.singletons)
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def run(job: bytes) -> bytes:
+    """Run one job.
+
+    Args:
+        job: a pickled config, composed and numbered.
+
+    Returns:
+        A pickled `JobReturn`. Whatever the task raised stands in it, `SystemExit` too.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.utils import JobReturn, JobStatus, run_job
+
+    assert _shared is not None
+    config: DictConfig = cloudpickle.loads(job)
+    HydraConfig.instance().set_config(config)
+    try:
+        result = run_job(
+            task_function=_shared.task_function,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+            hydra_context=_shared.hydra_context,
+        )
+    except BaseException as error:  # noqa: BLE001 - a worker meets its trial here; nothing may end the worker
+        overrides = list(config.hydra.overrides.task)
+        result = JobReturn(overrides=overrides, status=JobStatus.FAILED)
+        result.return_value = error
+        result.hydra_cfg = config
+    return _pickled(result)
+
+
+def error_of(result: JobReturn) -> BaseException:
+    """Return what a failed job raised; Hydra's own property would raise it."""
+    error: BaseException = result._return_value  # noqa: SLF001 - there is no other way
+    return error
+
+
+def _pickled(result: JobReturn) -> bytes:
+    from hydra.core.utils import JobStatus
+
+    try:
+        return bytes(cloudpickle.dumps(result))
+    except Exception as problem:  # noqa: BLE001 - whatever the task returned or raised need not pickle
+        failed = result.status is JobStatus.FAILED
+        text = "".join(traceback.format_exception(error_of(result))) if failed else repr(problem)
+        result.status = JobStatus.FAILED
+        result.return_value = RuntimeError(f"what the task gave back cannot be sent to the parent: {text}")
+        return bytes(cloudpickle.dumps(result))

@@ -1,0 +1,148 @@
+"""The comparison table: one row a variant, its seeds folded, best first.
+
+Not here: how it is written as Markdown and the like, see `formats`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from seedsweep.reporting import formats
+from seedsweep.reporting.statistics import Summary, summarize
+from seedsweep.trials.variants import name_variants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from seedsweep.trials.record import SweepRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant.
+
+    Attributes:
+        variant: its name.
+        seeds: of the finished trials, ascending.
+        test: test accuracy over the seeds, as fractions; None when no trial finished.
+        validation: likewise, of the validation images after the last epoch.
+        parameters: number of weights; None when no trial finished.
+        train_seconds: mean wall time of the epochs; None when no trial finished.
+        note: what happened to the trials that did not finish.
+    """
+
+    variant: str
+    seeds: tuple[int, ...]
+    test: Summary | None
+    validation: Summary | None
+    parameters: int | None
+    train_seconds: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading and rows.
+
+    Attributes:
+        title: the sweep's name.
+        heading: label and text of what holds for all rows.
+        rows: best test accuracy first; variants without a finished trial last.
+        footnotes: what a reader must know to read the numbers.
+    """
+
+    title: str
+    heading: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    footnotes: tuple[str, ...]
+
+    def markdown(self) -> str:
+        """Return the table as Markdown."""
+        return formats.FORMATS["md"](self)
+
+
+def table_of(sweep: SweepRecord) -> Table:
+    """Fold a sweep's trials into a table."""
+    names = _names(sweep.trials)
+    by_variant: dict[str, list[TrialRecord]] = {}
+    for name, trial in zip(names, sweep.trials, strict=True):
+        by_variant.setdefault(name, []).append(trial)
+    rows = [_row(name, trials) for name, trials in by_variant.items()]
+    # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
+    rows.sort(key=lambda row: (row.test is None, -row.test.mean if row.test else 0.0, row.variant))
+    return Table(title=sweep.name, heading=_heading(sweep), rows=tuple(rows), footnotes=_footnotes(rows))
+
+
+def _names(trials: Sequence[TrialRecord]) -> list[str]:
+    """Name the variants afresh: the sweep may have gone on since its first trial was named."""
+    return name_variants([trial.settings for trial in trials])
+
+
+def _row(variant: str, trials: Sequence[TrialRecord]) -> Row:
+    finished = [trial for trial in trials if trial.status == "finished"]
+    if not finished:
+        return Row(variant, (), None, None, None, None, _note(trials))
+    return Row(
+        variant=variant,
+        seeds=tuple(sorted(int(trial.settings["seed"]) for trial in finished)),
+        test=summarize([trial.metrics["test_accuracy"] for trial in finished]),
+        validation=summarize([trial.metrics["val_accuracy"] for trial in finished]),
+        parameters=int(finished[0].tags["parameters"]),
+        train_seconds=fmean(trial.metrics["train_seconds"] for trial in finished),
+        note=_note(trials),
+    )
+
+
+def _note(trials: Sequence[TrialRecord]) -> str:
+    unfinished = Counter(
+        (trial.status, trial.tags.get("failure", "")) for trial in trials if trial.status != "finished"
+    )
+    parts = []
+    for (status, failure), count in unfinished.items():
+        times = f"{count} {status}" if len(trials) > 1 else status
+        parts.append(f"{times}: {failure}" if failure else times)
+    return "; ".join(parts)
+
+
+def _heading(sweep: SweepRecord) -> tuple[tuple[str, str], ...]:
+    def all_of(name: str) -> str:
+        return ", ".join(_in_order(trial.settings[name] for trial in sweep.trials))
+
+    def tagged(name: str) -> str:
+        return "; ".join(_in_order(trial.tags[name] for trial in sweep.trials if name in trial.tags))
+
+    training = f"{all_of('epochs')} epochs, batch {all_of('batch_size')}, {all_of('precision')}"
+    splits = all_of("data.validation").replace("holdout", "a tenth of the training images, held out")
+    return (
+        ("Data", tagged("dataset")),
+        ("Validation", splits.replace("test", "the test images themselves")),
+        ("Training", f"{training}, seed {all_of('seed')}"),
+        ("Hardware", f"{tagged('hardware')}; {all_of('threads')} CPU thread a trial"),
+        ("Versions", tagged("versions")),
+        ("Sweep", f"{sweep.run_id}, {sweep.started}"),
+    )
+
+
+def _in_order(values: Iterable[str]) -> list[str]:
+    """Return each value once: numbers by size, other texts as they came."""
+    distinct = list(dict.fromkeys(values))
+    try:
+        return sorted(distinct, key=float)
+    except ValueError:
+        return distinct
+
+
+def _footnotes(rows: Sequence[Row]) -> tuple[str, ...]:
+    notes = []
+    if any(row.test and row.test.n > 1 for row in rows):
+        notes.append(
+            "± is the standard deviation over seeds; the interval is Student's t for the mean over seeds."
+        )
+    if any(row.test and row.test.n == 1 for row in rows):
+        notes.append(
+            "n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep."
+        )
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""Images in, a trained network out. The only room that imports Keras."""

@@ -1,0 +1,134 @@
+"""Train one trial: seeds, epochs, then the test set once.
+
+The seed decides three things: initial weights and dropout (Keras' global seed, set before the network is
+built) and the data order (a permutation of our own from seed and epoch). Nothing else is random, so equal
+trials on equal devices end with equal weights, to the last bit, in whatever process they run.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from seedsweep.errors import Diverged
+from seedsweep.training import network
+from seedsweep.training.hashing import arrays_sha256
+from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from seedsweep.training.dataset import Dataset
+    from seedsweep.trials.spec import Trial
+
+# Fixed, because the size of a batch can change a sum's last bits.
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and what came of it.
+
+    Attributes:
+        model: the network after the last epoch.
+        parameters: number of weights, trainable and not.
+        test_loss: mean loss on the test images, with the penalties.
+        test_accuracy: fraction of test images whose class was predicted.
+        predictions: (n,) the predicted class of each test image, in order.
+        weights_sha256: hash of all weights, in the network's order.
+        train_seconds: wall time of all epochs with their validation.
+    """
+
+    model: keras.Model
+    parameters: int
+    test_loss: float
+    test_accuracy: float
+    predictions: NDArray[np.int64]
+    weights_sha256: str
+    train_seconds: float
+
+    def save(self, path: Path) -> None:
+        """Write the network as a .keras file."""
+        self.model.save(path)
+
+    def summary(self) -> str:
+        """Return the layers with their shapes and parameters as text."""
+        lines: list[str] = []
+        self.model.summary(print_fn=lines.append)
+        return "\n".join(lines)
+
+
+def train(trial: Trial, dataset: Dataset, on_epoch: Callable[[EpochMetrics], None]) -> Trained:
+    """Train a network from fresh weights and measure it once on the test images.
+
+    Args:
+        trial: what to train.
+        dataset: on what.
+        on_epoch: called after each epoch, in order.
+
+    Raises:
+        Diverged: the training loss became NaN or infinite.
+    """
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(trial.precision)
+    keras.utils.set_random_seed(trial.seed)
+    model = network.build(trial.model, trial.reg, dataset.image_shape, dataset.classes)
+    model.compile(
+        optimizer=network.optimizer(trial.opt),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        # XLA is several times slower on a CPU and breaks TensorFlow's determinism on a GPU; JAX is XLA.
+        jit_compile=trial.backend == "jax",
+    )
+    began = time.perf_counter()
+    for epoch in range(1, trial.epochs + 1):
+        on_epoch(EpochMetrics(epoch, _one_epoch(model, trial, dataset, epoch)))
+    train_seconds = time.perf_counter() - began
+    test_loss = float(
+        model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0]
+    )
+    probabilities = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
+    predictions = np.argmax(probabilities, axis=1)
+    return Trained(
+        model=model,
+        parameters=model.count_params(),
+        test_loss=test_loss,
+        test_accuracy=float(np.mean(predictions == dataset.test.y)),
+        predictions=predictions,
+        weights_sha256=weights_sha256(model),
+        train_seconds=train_seconds,
+    )
+
+
+def _one_epoch(model: keras.Model, trial: Trial, dataset: Dataset, epoch: int) -> dict[str, float]:
+    """Fit one epoch in the order that seed and epoch fix; returns the `EPOCH_METRICS`."""
+    order = np.random.default_rng([trial.seed, epoch]).permutation(len(dataset.train))
+    history = model.fit(
+        dataset.train.x[order],
+        dataset.train.y[order],
+        batch_size=trial.batch_size,
+        initial_epoch=epoch - 1,
+        epochs=epoch,
+        shuffle=False,
+        validation_data=(dataset.validation.x, dataset.validation.y),
+        validation_batch_size=EVALUATION_BATCH,
+        verbose=0,
+    ).history
+    values = {name: float(history[name][-1]) for name in EPOCH_METRICS}
+    for name in ("loss", "val_loss"):
+        if not math.isfinite(values[name]):
+            raise Diverged(f"diverged: {name} became {values[name]} in epoch {epoch}")
+    return values
+
+
+def weights_sha256(model: keras.Model) -> str:
+    """Return one hash of all weights, batch norm's moving statistics among them."""
+    return arrays_sha256(keras.ops.convert_to_numpy(weight) for weight in model.weights)

@@ -1,0 +1,173 @@
+"""Arrays in an .npz file: read without running any code in them, and checked to be images and labels."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seedsweep.errors import BadInput
+from seedsweep.training.hashing import arrays_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class RawArrays:
+    """Images and labels as they were found.
+
+    Attributes:
+        x_train: (n, height, width) or (n, height, width, channels).
+        y_train: (n,) int64 labels from 0.
+        x_test: like x_train, or None where the source has no test images.
+        y_test: like y_train, or None.
+        origin: the file's path, or the package's name.
+    """
+
+    x_train: NDArray[np.generic]
+    y_train: NDArray[np.int64]
+    x_test: NDArray[np.generic] | None
+    y_test: NDArray[np.int64] | None
+    origin: str
+
+    def sha256(self) -> str:
+        """Return the identity of the content: a hash of the arrays' types, shapes and bytes."""
+        parts = [self.x_train, self.y_train]
+        if self.x_test is not None and self.y_test is not None:
+            parts += [self.x_test, self.y_test]
+        return arrays_sha256(parts)
+
+
+def read_npz(path: Path) -> RawArrays:
+    """Read x_train, y_train and, where they are there, x_test and y_test from one .npz file."""
+    if not path.is_file():
+        raise BadInput(f"no such file: {path}", where="data.path", fix="data.path=FILE.npz")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {
+                name: file[name] for name in file.files if name in ("x_train", "y_train", "x_test", "y_test")
+            }
+            others = [name for name in file.files if name not in found]
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise _unreadable(path, error) from error
+    for name in ("x_train", "y_train"):
+        if name not in found:
+            raise BadInput(
+                f"{path} has no array '{name}'; it has: {', '.join([*found, *others]) or 'nothing'}",
+                where="data.path",
+                fix="numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)",
+            )
+    if ("x_test" in found) != ("y_test" in found):
+        raise BadInput(
+            f"{path} has only one of x_test and y_test", where="data.path", fix="save both, or neither"
+        )
+    _check_split(path, "train", found)
+    if "x_test" in found:
+        _check_split(path, "test", found)
+        _check_test_matches(path, found)
+    return RawArrays(
+        found["x_train"],
+        found["y_train"].reshape(-1).astype(np.int64),
+        found.get("x_test"),
+        found["y_test"].reshape(-1).astype(np.int64) if "y_test" in found else None,
+        origin=str(path),
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> BadInput:
+    if "pickle" in str(error).lower():
+        what = f"{path} holds pickled Python objects, which can run code and are never loaded"
+        return BadInput(what, where="data.path", fix="save plain arrays: images as uint8, labels as int64")
+    return BadInput(
+        f"{path} does not read as an .npz file, it may be cut short or of another format: {error}",
+        where="data.path",
+        fix="write it again with numpy.savez",
+    )
+
+
+def _check_split(path: Path, split: str, found: Mapping[str, NDArray[np.generic]]) -> None:
+    """Check one pair of images and labels."""
+    x, y = found[f"x_{split}"], found[f"y_{split}"]
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] not in (1, 3, 4)):
+        hint = (
+            "the channels come last: x.transpose(0, 2, 3, 1)"
+            if x.ndim == 4 and x.shape[1] in (1, 3, 4)
+            else None
+        )
+        raise BadInput(
+            f"x_{split} must have the shape (n, height, width) or (n, height, width, 1, 3 or 4), "
+            f"got {x.shape} in {path}",
+            where="data.path",
+            fix=hint or f"x_{split}.reshape(n, height, width)",
+        )
+    if not (np.issubdtype(x.dtype, np.integer) or np.issubdtype(x.dtype, np.floating)):
+        raise BadInput(
+            f"x_{split} must hold numbers, got {x.dtype} in {path}",
+            where="data.path",
+            fix="x.astype('uint8')",
+        )
+    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
+        raise BadInput(
+            f"x_{split} holds NaN or infinite pixels in {path}", where="data.path", fix="remove those images"
+        )
+    if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1):
+        raise BadInput(
+            f"y_{split} must have one whole number an image, got the shape {y.shape} in {path}",
+            where="data.path",
+            fix="one-hot labels become numbers with y.argmax(axis=1)",
+        )
+    if len(x) != len(y):
+        raise BadInput(
+            f"x_{split} has {len(x):,} images and y_{split} {len(y):,} labels in {path}", where="data.path"
+        )
+    if len(x) == 0:
+        raise BadInput(f"x_{split} is empty in {path}", where="data.path", fix="at least one image a split")
+    _check_labels(path, split, y)
+
+
+def _check_labels(path: Path, split: str, y: NDArray[np.generic]) -> None:
+    fix = "number the classes 0, 1, 2, … without gaps: numpy.unique(y, return_inverse=True)[1]"
+    if not (np.issubdtype(y.dtype, np.integer) or np.issubdtype(y.dtype, np.floating)):
+        raise BadInput(
+            f"y_{split} must hold whole numbers, got {y.dtype} in {path}", where="data.path", fix=fix
+        )
+    values = np.unique(y)
+    if np.issubdtype(y.dtype, np.floating) and not (
+        np.isfinite(values).all() and (values == np.round(values)).all()
+    ):
+        raise BadInput(
+            f"y_{split} must hold whole numbers, got {values[:5]} in {path}", where="data.path", fix=fix
+        )
+    if values[0] < 0:
+        raise BadInput(f"y_{split} has the negative label {values[0]} in {path}", where="data.path", fix=fix)
+    if split == "train" and (len(values) < 2 or int(values[-1]) != len(values) - 1):
+        raise BadInput(
+            f"y_train must have every label from 0 to the last, at least two; got {len(values)} labels "
+            f"from {values[0]} to {values[-1]} in {path}",
+            where="data.path",
+            fix=fix,
+        )
+
+
+def _check_test_matches(path: Path, found: Mapping[str, NDArray[np.generic]]) -> None:
+    x_train, x_test = found["x_train"], found["x_test"]
+    if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
+        raise BadInput(
+            f"training images are {x_train.shape[1:]} {x_train.dtype}, "
+            f"test images {x_test.shape[1:]} {x_test.dtype} in {path}",
+            where="data.path",
+            fix="give both the same shape and type",
+        )
+    highest, last = int(np.max(found["y_test"])), int(np.max(found["y_train"]))
+    if highest > last:
+        raise BadInput(
+            f"y_test has the label {highest}, the training labels end at {last} in {path}",
+            where="data.path",
+            fix="every class needs training images",
+        )

@@ -1,0 +1,177 @@
+"""The library that computes: chosen, limited and made deterministic before it is imported.
+
+What is set here holds for the whole process, so a process trains with one backend and one thread count.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedsweep.errors import SeedsweepError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from seedsweep.trials.spec import Trial
+
+log = logging.getLogger(__name__)
+
+# The distributions whose release can change a result, for each backend.
+_COMPUTING = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
+
+# Instruction sets by which oneDNN and Eigen choose their kernels, and with them the order of additions.
+_INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve")
+
+_prepared: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a process computes with.
+
+    Attributes:
+        device: the kind of GPU, or of processor with its widest instruction sets.
+        versions: name → version of the libraries whose release can change a result.
+    """
+
+    device: str
+    versions: Mapping[str, str]
+
+
+def prepare(trial: Trial) -> Runtime:
+    """Import the backend with the trial's thread count and deterministic operations.
+
+    Raises:
+        SeedsweepError: the process already computes with another backend or thread count.
+    """
+    global _prepared  # noqa: PLW0603 - the backend itself is global to the process
+    wanted = (trial.backend, trial.threads)
+    if _prepared not in (None, wanted):
+        raise SeedsweepError(
+            f"this process already computes with backend={_prepared[0]} threads={_prepared[1]} "
+            f"and cannot change to backend={wanted[0]} threads={wanted[1]}"
+        )
+    if _prepared is None:
+        _before_import(trial)
+    gpu = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[trial.backend](
+        trial.threads, _prepared is None
+    )
+    if _prepared is None and gpu is None and _gpu_was_given():
+        log.warning(
+            "%s sees no GPU although this process was given one; it trains on the CPU. "
+            "pip install -e '.[gpu]' brings TensorFlow's CUDA libraries; "
+            "hydra.launcher.gpus=[] uses every core instead.",
+            trial.backend,
+        )
+    _prepared = wanted
+    return Runtime(device=gpu or cpu_kind(), versions=versions(trial.backend))
+
+
+def versions(backend: str) -> dict[str, str]:
+    """Return the versions that belong to a trial's identity, without importing anything."""
+    names = (*_COMPUTING[backend], "keras", "numpy")
+    return {name: metadata.version(name) for name in names}
+
+
+def is_installed(backend: str) -> bool:
+    """Tell whether a backend can be imported, without importing it."""
+    try:
+        metadata.version(_COMPUTING[backend][0])
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _before_import(trial: Trial) -> None:
+    if "keras" in sys.modules and os.environ.get("KERAS_BACKEND") != trial.backend:
+        raise SeedsweepError("Keras was imported before its backend was chosen")
+    os.environ["KERAS_BACKEND"] = trial.backend
+    if trial.backend == "jax":
+        flags = (
+            f"--xla_gpu_deterministic_ops=true --xla_cpu_multi_thread_eigen={str(trial.threads > 1).lower()}"
+        )
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+    if trial.backend == "torch":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with one
+
+
+def _tensorflow(threads: int, first: bool) -> str | None:
+    with _quiet_stderr():
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+    if first:
+        # oneDNN's sums depend on the thread count: it belongs to the trial, not to the machine.
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        if gpus:
+            tf.config.experimental.enable_op_determinism()
+    if not gpus:
+        return None
+    return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Hold back what C++ prints, and show it if the block fails.
+
+    TensorFlow 2.21 prints six lines about oneDNN and missing drivers at each import, whatever
+    TF_CPP_MIN_LOG_LEVEL says.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(terminal, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def _jax(threads: int, first: bool) -> str | None:  # noqa: ARG001 - one signature for the three
+    import jax
+
+    device = jax.devices()[0]
+    return None if device.platform == "cpu" else str(device.device_kind)
+
+
+def _torch(threads: int, first: bool) -> str | None:
+    import torch
+
+    if first:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(mode=True)
+    return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
+
+
+def _gpu_was_given() -> bool:
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
+
+
+def cpu_kind() -> str:
+    """Return the processor's name with the instruction sets that decide how it computes."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = dict(
+        reversed([(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)])
+    )
+    name = facts.get("model name") or platform.machine()
+    flags = (facts.get("flags") or facts.get("Features") or "").split()
+    return " ".join([name, *(flag for flag in _INSTRUCTION_SETS if flag in flags)])

@@ -1,0 +1,132 @@
+"""Checks of single settings, each returning the value in its declared type.
+
+Not here: which setting has which check, see `spec`. Every failure is a `BadInput` that names the setting,
+what was received and what is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from seedsweep.errors import BadInput, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def show(value: object) -> str:
+    """Return a value as a user would have to type it."""
+    if value is None:
+        return "null"
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def refuse(key: str, allowed: str, received: object, fix: str | None = None) -> NoReturn:
+    """Raise the one error that all checks share."""
+    raise BadInput(f"{key} must be {allowed}, got {show(received)}", where=key, fix=fix)
+
+
+def is_whole(value: object) -> bool:
+    """Tell whether a value is a whole number; true and false are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def whole(key: str, value: object, *, at_least: int = 1, example: int = 1) -> int:
+    """Return a whole number of at least `at_least`."""
+    if not is_whole(value) or value < at_least:  # type: ignore[operator]
+        refuse(key, f"a whole number ≥ {at_least}", value, f"{key}={example}")
+    return value  # type: ignore[return-value]
+
+
+def number(key: str, value: object, allowed: str, *, accept: object, example: str) -> float:
+    """Return a finite number that `accept` takes; `allowed` says in words which those are."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        refuse(key, allowed, value, f"{key}={example}")
+    if not math.isfinite(value) or not accept(float(value)):  # type: ignore[operator]
+        refuse(key, allowed, value, f"{key}={example}")
+    return float(value)
+
+
+def positive(key: str, value: object, *, example: str) -> float:
+    """Return a finite number above 0."""
+    return number(key, value, "a finite number > 0", accept=lambda v: v > 0, example=example)
+
+
+def fraction(key: str, value: object, *, example: str) -> float:
+    """Return a number in [0, 1)."""
+    return number(
+        key, value, "a number from 0 up to, not including, 1", accept=lambda v: 0 <= v < 1, example=example
+    )
+
+
+def at_least_zero(key: str, value: object, *, example: str) -> float:
+    """Return a finite number of at least 0."""
+    return number(key, value, "a finite number ≥ 0", accept=lambda v: v >= 0, example=example)
+
+
+def flag(key: str, value: object) -> bool:
+    """Return a boolean."""
+    if not isinstance(value, bool):
+        refuse(key, "true or false", value, f"{key}=true")
+    return value
+
+
+def text(key: str, value: object) -> str:
+    """Return a text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        refuse(key, "a text", value)
+    return value
+
+
+def choice(key: str, value: object, allowed: Sequence[str]) -> str:
+    """Return one of the words allowed."""
+    if not isinstance(value, str) or value not in allowed:
+        close = did_you_mean(str(value), allowed)
+        refuse(key, "one of " + ", ".join(allowed), value, f"{key}={close or allowed[0]}")
+    return value
+
+
+def whole_list(key: str, value: object, *, example: str) -> tuple[int, ...]:
+    """Return a list of whole numbers ≥ 1; it may be empty."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        refuse(key, "a list of whole numbers", value, f"for one trial: {key}={example}")
+    for item in value:
+        if not is_whole(item) or item < 1:
+            refuse(key, "a list of whole numbers ≥ 1", list(value), f"{key}={example}")
+    return tuple(value)
+
+
+def one_or_each(key: str, value: object, count: int, of: str) -> Any:
+    """Return a scalar as it is, or a list as a tuple once its length is the count of what it is for."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    if len(value) != count:
+        refuse(key, f"one number, or a list of {count}, one for each of {of}", list(value))
+    return tuple(value)
+
+
+def known_keys(where: str, received: Mapping[str, object], allowed: Iterable[str]) -> None:
+    """Refuse keys that no setting has, and say which are missing."""
+    prefix = f"{where}." if where else ""
+    allowed = list(allowed)
+    for key in received:
+        if key not in allowed:
+            raise unknown_setting(f"{prefix}{key}", [f"{prefix}{name}" for name in allowed])
+    for name in allowed:
+        if name not in received:
+            raise BadInput(
+                f"{prefix}{name} is required",
+                where=f"{prefix}{name}",
+                fix=f"give it a value: {prefix}{name}=…",
+            )
+
+
+def unknown_setting(key: str, allowed: Iterable[str]) -> BadInput:
+    """Build the error for a setting that does not exist."""
+    allowed = list(allowed)
+    close = did_you_mean(key, allowed)
+    if close:
+        return BadInput(f"no setting '{key}'; did you mean '{close}'?", where=key, fix=f"{close}=…")
+    return BadInput(f"no setting '{key}'", where=key, fix="one of " + ", ".join(allowed))

@@ -1,0 +1,34 @@
+"""The identity of a trial: one hash of everything that can change its result, and of nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seedsweep.trials.spec import Trial
+
+# Raised whenever our own training code changes what comes out of unchanged settings.
+RECIPE = 1
+
+# Words for people: two trials that differ in these alone give the same weights.
+_LABELS = ("model.name", "data.name", "data.path")
+
+
+def trial_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], device: str) -> str:
+    """Return the identity of a trial as 16 hexadecimal digits.
+
+    Args:
+        trial: its settings.
+        dataset_sha256: the content of the images and labels.
+        versions: name → version of the libraries that compute.
+        device: the kind of processor or GPU; equal results are promised for equal kinds only.
+    """
+    settings = {key: value for key, value in trial.settings().items() if key not in _LABELS}
+    content = json.dumps(
+        [RECIPE, settings, dataset_sha256, dict(versions), device], sort_keys=True, ensure_ascii=True
+    )
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,0 +1,224 @@
+"""A trial: everything that is chosen before a network is trained, checked once and then frozen.
+
+Not here: where results go (`seedsweep.tracking`) and where trials run (`seedsweep.launching`); neither
+changes a result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from seedsweep.errors import BadInput
+from seedsweep.trials import checks
+from seedsweep.trials.architecture import Architecture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adadelta", "nadam")
+WITH_MOMENTUM = ("sgd", "rmsprop")
+PENALTIES = ("none", "l1", "l2")
+DATASETS = ("mnist5k", "mnist", "npz")
+SCALES = ("unit", "raw")
+VALIDATIONS = ("holdout", "test")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How weights are updated.
+
+    Attributes:
+        name: one of `OPTIMIZERS`.
+        learning_rate: step size, > 0.
+        momentum: in [0, 1), for those in `WITH_MOMENTUM`; None for the others.
+        weight_decay: decoupled decay of all weights a step, for adamw; None for the others.
+    """
+
+    name: str
+    learning_rate: float
+    momentum: float | None
+    weight_decay: float | None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+        """Check the group `opt` of a composed config."""
+        checks.known_keys("opt", config, cls.__dataclass_fields__)
+        name = checks.choice("opt.name", config["name"], OPTIMIZERS)
+        return cls(
+            name=name,
+            learning_rate=checks.positive("opt.learning_rate", config["learning_rate"], example="0.001"),
+            momentum=_only_for(
+                "opt.momentum",
+                name,
+                WITH_MOMENTUM,
+                config["momentum"],
+                lambda k, v: checks.fraction(k, v, example="0.9"),
+            ),
+            weight_decay=_only_for(
+                "opt.weight_decay",
+                name,
+                ("adamw",),
+                config["weight_decay"],
+                lambda k, v: checks.at_least_zero(k, v, example="0.004"),
+            ),
+        )
+
+
+def _only_for(key: str, name: str, owners: tuple[str, ...], value: object, check: Any) -> float | None:
+    """Check a setting that only some optimizers have; elsewhere it would be silently ignored."""
+    if name in owners:
+        checked: float = check(key, value)
+        return checked
+    if value is not None:
+        word = key.removeprefix("opt.")
+        raise BadInput(
+            f"opt={name} has no {word}, got {checks.show(value)}",
+            where=key,
+            fix=f"opt={owners[0]} {key}={value}",
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """The penalty on every kernel, of convolutions and dense layers alike.
+
+    Attributes:
+        name: "none", "l1" (strength × Σ|w|) or "l2" (strength × Σw²), added to the loss.
+        strength: > 0; None without a penalty.
+    """
+
+    name: str
+    strength: float | None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Regularizer:
+        """Check the group `reg` of a composed config."""
+        checks.known_keys("reg", config, cls.__dataclass_fields__)
+        name = checks.choice("reg.name", config["name"], PENALTIES)
+        strength = config["strength"]
+        if name == "none":
+            if strength is not None:
+                raise BadInput(
+                    f"reg=none has no strength, got {checks.show(strength)}",
+                    where="reg.strength",
+                    fix=f"reg=l2 reg.strength={strength}",
+                )
+            return cls(name, None)
+        return cls(name, checks.positive("reg.strength", strength, example="0.0001"))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which images, and how they are split and scaled.
+
+    Attributes:
+        name: one of `DATASETS`.
+        path: the file, for "npz"; for "mnist" optional, None looks in the usual places.
+        scale: "unit", whole-number pixels become 0 to 1; "raw", as they are.
+        validation: "holdout", a fixed tenth of the training images; "test", the test images themselves.
+    """
+
+    name: str
+    path: str | None
+    scale: str
+    validation: str
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Data:
+        """Check the group `data` of a composed config."""
+        checks.known_keys("data", config, cls.__dataclass_fields__)
+        name = checks.choice("data.name", config["name"], DATASETS)
+        path = None if config["path"] is None else checks.text("data.path", config["path"])
+        if name == "npz" and path is None:
+            raise BadInput("data=npz needs a file", where="data.path", fix="data=npz data.path=FILE.npz")
+        if name == "mnist5k" and path is not None:
+            raise BadInput(
+                f"data=mnist5k is built in and reads no file, got '{path}'",
+                where="data.path",
+                fix=f"data=npz data.path={path}",
+            )
+        return cls(
+            name=name,
+            path=path,
+            scale=checks.choice("data.scale", config["scale"], SCALES),
+            validation=checks.choice("data.validation", config["validation"], VALIDATIONS),
+        )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One network to be trained once with one seed.
+
+    Attributes:
+        seed: ≥ 1; decides initial weights, data order and dropout, and nothing else does.
+        epochs: passes over the training images, ≥ 1.
+        batch_size: images a step, ≥ 1.
+        precision: Keras' dtype policy.
+        backend: the library that Keras computes with.
+        threads: CPU threads of this trial, ≥ 1; they are part of what fixes its result.
+    """
+
+    model: Architecture
+    opt: Optimizer
+    reg: Regularizer
+    data: Data
+    seed: int
+    epochs: int
+    batch_size: int
+    precision: str
+    backend: str
+    threads: int
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Trial:
+        """Check a composed and resolved config.
+
+        Args:
+            config: plain nested mapping with this class' fields as keys.
+
+        Raises:
+            BadInput: a setting is unknown, missing, of the wrong type or out of its range.
+        """
+        checks.known_keys("", config, cls.__dataclass_fields__)
+        for group in ("model", "opt", "reg", "data"):
+            if not hasattr(config[group], "items"):
+                checks.refuse(group, "a group of settings", config[group])
+        return cls(
+            model=Architecture.from_config(config["model"]),
+            opt=Optimizer.from_config(config["opt"]),
+            reg=Regularizer.from_config(config["reg"]),
+            data=Data.from_config(config["data"]),
+            # 0 is refused because libraries take it for "draw one": KerasTuner does `seed or randint`.
+            seed=checks.whole("seed", config["seed"]),
+            epochs=checks.whole("epochs", config["epochs"], example=12),
+            batch_size=checks.whole("batch_size", config["batch_size"], example=128),
+            precision=checks.choice("precision", config["precision"], PRECISIONS),
+            backend=checks.choice("backend", config["backend"], BACKENDS),
+            threads=checks.whole("threads", config["threads"]),
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return every leaf by its dotted path; lists stay lists."""
+        return dict(_leaves("", asdict(self)))
+
+
+def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(f"{prefix}.{key}" if prefix else key, inner)
+    else:
+        yield prefix, list(value) if isinstance(value, tuple) else value
+
+
+def setting_names() -> list[str]:
+    """Return the dotted path of every setting that a trial has."""
+    groups = {"model": Architecture, "opt": Optimizer, "reg": Regularizer, "data": Data}
+    names: list[str] = []
+    for field in Trial.__dataclass_fields__:
+        group = groups.get(field)
+        names += [f"{field}.{inner}" for inner in group.__dataclass_fields__] if group else [field]  # type: ignore[attr-defined]
+    return names

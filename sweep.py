@@ -1,0 +1,8 @@
+"""Train one trial, or with -m a sweep: python sweep.py -m model=conv3,conv4 opt=sgd,adam."""
+
+from pathlib import Path
+
+from seedsweep.cli import main
+
+if __name__ == "__main__":
+    main(Path(__file__).parent / "conf")
