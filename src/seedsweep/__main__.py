@@ -46,9 +46,9 @@ def _table(sweep: str | None, form: str, uri: str | None, experiment: str) -> st
     from seedsweep.reporting.formats import FORMATS as WRITERS
     from seedsweep.reporting.table import table_of
     from seedsweep.tracking.reading import find_sweep
-    from seedsweep.tracking.store import open_store
+    from seedsweep.tracking.store import existing_store
 
-    return WRITERS[form](table_of(find_sweep(open_store(uri, experiment), sweep)))
+    return WRITERS[form](table_of(find_sweep(existing_store(uri, experiment), sweep)))
 
 
 if __name__ == "__main__":

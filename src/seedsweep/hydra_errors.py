@@ -52,6 +52,8 @@ def _known(error: BaseException, config_directory: Path) -> BadInput | None:
         return _missing_choice(error)
     if isinstance(error, OverrideParseException):
         return _unparsable(error)
+    if isinstance(error, ValueError) and str(error).startswith("Config group override must be"):
+        return BadInput("a group cannot be null", where="command line", fix="model=conv3, opt=adam, …")
     if isinstance(error, HydraException):
         return _composition(str(error))
     if isinstance(error, OmegaConfBaseException):
@@ -67,8 +69,9 @@ def _missing_choice(error: MissingConfigException) -> BadInput | None:
     options = sorted(error.options or [])
     close = did_you_mean(choice, options) or (options[0] if options else None)
     available = ", ".join(options) or "none"
+    word = "sweep" if group == "sweeps" else group
     return BadInput(
-        f"no {group} '{choice}'; available: {available}",
+        f"no {word} '{choice}'; available: {available}",
         where=group,
         fix=f"{group}={close}" if close else None,
     )
@@ -94,7 +97,7 @@ def _composition(message: str) -> BadInput | None:
         return BadInput(
             f"{match[1]} is a list of values to sweep over",
             where=match[1].partition("=")[0],
-            fix=f"keep it, and put -m before the overrides: python sweep.py -m {match[1]}",
+            fix=f"put -m before the overrides: python sweep.py -m {match[1]}",
         )
     if match := re.search(r"Sweep parameters '(.*)' requires --multirun", message):
         return BadInput(

@@ -167,7 +167,7 @@ def _check_one_process_can_run(trials: Sequence[Any]) -> None:
         values = list(dict.fromkeys(getattr(trial, setting) for trial in trials))
         if len(values) > 1:
             raise BadInput(
-                f"a sweep computes with one {setting}, got {', '.join(map(str, values))}",
+                f"all trials of a sweep must have the same {setting}, got {', '.join(map(str, values))}",
                 where=setting,
                 fix=f"one sweep for each: {setting}={values[0]}",
             )

@@ -38,10 +38,15 @@ class PoolLauncher(Launcher):
         self.workers = workers
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra hands to every launcher."""
+        """Take what Hydra hands to every launcher, and find the slots: a missing GPU is said at once."""
+        from seedsweep.launching.slots import find_slots
+
         self.hydra_context = hydra_context
         self.task_function = task_function
         self.config = config
+        # Our trials say how many threads they have; any other task is taken to have one.
+        threads = config.get("threads")
+        self.slots = find_slots(self.gpus, self.workers, threads if isinstance(threads, int) else 1)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run one job for each list of overrides; see `seedsweep.launching.pool.launch`."""
@@ -51,8 +56,7 @@ class PoolLauncher(Launcher):
             hydra_context=self.hydra_context,
             task_function=self.task_function,
             config=self.config,
-            gpus=self.gpus,
-            workers=self.workers,
+            slots=self.slots,
             job_overrides=job_overrides,
             initial_job_idx=initial_job_idx,
         )

@@ -14,9 +14,10 @@ class SweepsSearchPath(SearchPathPlugin):
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Add the directory; other applications' search paths stay as they are."""
         for element in search_path.get_path():
-            if element.provider != "main" or not element.path.startswith(_FILE):
+            config_directory = Path(element.path.removeprefix(_FILE))
+            if element.provider != "main" or not config_directory.is_absolute():
                 continue
-            root = Path(element.path.removeprefix(_FILE)).parent
+            root = config_directory.parent
             if (root / "sweep.py").is_file() and (root / "sweeps").is_dir():
                 search_path.append(provider="seedsweep", path=f"{_FILE}{root}")
                 return

@@ -16,13 +16,12 @@ import cloudpickle
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
-from omegaconf import OmegaConf, open_dict
+from omegaconf import open_dict
 from pebble import ProcessExpired, ProcessPool
 
 from seedsweep.errors import WorkerDied
 from seedsweep.launching import worker
 from seedsweep.launching.screen import Screen
-from seedsweep.launching.slots import find_slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,8 +37,7 @@ def launch(
     hydra_context: HydraContext,
     task_function: TaskFunction,
     config: DictConfig,
-    gpus: Sequence[int | str] | None,
-    workers: int | None,
+    slots: Sequence[Slot],
     job_overrides: Sequence[Sequence[str]],
     initial_job_idx: int,
 ) -> list[JobReturn]:
@@ -49,8 +47,7 @@ def launch(
         hydra_context: as Hydra gave it to the launcher.
         task_function: what to run.
         config: the sweep's own config.
-        gpus: see `find_slots`.
-        workers: see `find_slots`.
+        slots: where jobs may run.
         job_overrides: what distinguishes each job.
         initial_job_idx: number of the first job.
 
@@ -61,11 +58,9 @@ def launch(
         KeyboardInterrupt: Ctrl-C; all workers are stopped.
     """
     setup_globals()
-    threads = OmegaConf.select(config, "threads", default=1)
-    slots = find_slots(gpus, workers, threads)[: len(job_overrides)]
     shared = cloudpickle.dumps(worker.Shared(task_function, hydra_context, Singleton.get_state()))
     with Screen(len(job_overrides)) as screen:
-        slot_workers = [_SlotWorker(slot, shared, screen) for slot in slots]
+        slot_workers = [_SlotWorker(slot, shared, screen) for slot in slots[: len(job_overrides)]]
         try:
             return _run(_jobs(hydra_context, config, job_overrides, initial_job_idx), slot_workers, screen)
         finally:

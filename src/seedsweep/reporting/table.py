@@ -114,13 +114,13 @@ def _heading(sweep: SweepRecord) -> tuple[tuple[str, str], ...]:
     def tagged(name: str) -> str:
         return "; ".join(_in_order(trial.tags[name] for trial in sweep.trials if name in trial.tags))
 
-    training = f"{all_of('epochs')} epochs, batch {all_of('batch_size')}, {all_of('precision')}"
+    seeds, epochs, batch = all_of("seed"), all_of("epochs"), all_of("batch_size")
     splits = all_of("data.validation").replace("holdout", "a tenth of the training images, held out")
     return (
         ("Data", tagged("dataset")),
         ("Validation", splits.replace("test", "the test images themselves")),
-        ("Training", f"{training}, seed {all_of('seed')}"),
-        ("Hardware", f"{tagged('hardware')}; {all_of('threads')} CPU thread a trial"),
+        ("Training", f"epochs: {epochs}; seeds: {seeds}; batch size: {batch}; {all_of('precision')}"),
+        ("Hardware", f"{tagged('hardware')}; CPU threads a trial: {all_of('threads')}"),
         ("Versions", tagged("versions")),
         ("Sweep", f"{sweep.run_id}, {sweep.started}"),
     )

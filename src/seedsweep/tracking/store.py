@@ -21,6 +21,8 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from seedsweep.errors import BadInput
+
 # Its notices about tables and migrations are about nothing that a user did.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -73,6 +75,23 @@ def open_store(uri: str | None, experiment: str) -> Store:
         # Readers no longer wait for writers; the mode stays with the file.
         with closing(sqlite3.connect(store.uri.removeprefix(_SQLITE))) as database:
             database.execute("PRAGMA journal_mode=WAL")
+    return store
+
+
+def existing_store(uri: str | None, experiment: str) -> Store:
+    """Find a store that sweeps have written to, and create nothing.
+
+    Raises:
+        BadInput: there is no such database or experiment.
+    """
+    store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
+    missing = store.uri.startswith(_SQLITE) and not Path(store.uri.removeprefix(_SQLITE)).exists()
+    if missing or store.client.get_experiment_by_name(experiment) is None:
+        raise BadInput(
+            f"no sweep has been written to the experiment '{experiment}' of {store.uri}",
+            where="--uri" if missing else "--experiment",
+            fix="python sweep.py -m model=conv3,conv4 opt=sgd,adam, or the directory in which it ran",
+        )
     return store
 
 

@@ -49,7 +49,8 @@ def read_npz(path: Path) -> RawArrays:
     if not path.is_file():
         raise BadInput(f"no such file: {path}", where="data.path", fix="data.path=FILE.npz")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: numpy leaves a damaged file open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             found = {
                 name: file[name] for name in file.files if name in ("x_train", "y_train", "x_test", "y_test")
             }

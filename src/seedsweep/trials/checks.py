@@ -43,7 +43,9 @@ def whole(key: str, value: object, *, at_least: int = 1, example: int = 1) -> in
 def number(key: str, value: object, allowed: str, *, accept: object, example: str) -> float:
     """Return a finite number that `accept` takes; `allowed` says in words which those are."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        refuse(key, allowed, value, f"{key}={example}")
+        # For a word the first thing to say is that it is no number; ".inf" reaches us as a text too.
+        is_word = isinstance(value, str) and value.strip("+-.").lower() not in ("", "inf", "nan")
+        refuse(key, allowed.replace("finite ", "") if is_word else allowed, value, f"{key}={example}")
     if not math.isfinite(value) or not accept(float(value)):  # type: ignore[operator]
         refuse(key, allowed, value, f"{key}={example}")
     return float(value)

@@ -1,0 +1,83 @@
+"""What the tests share: the project's own files, composed configs, and whole commands in an empty directory."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+import pytest
+
+from seedsweep.config import read_config, register_resolvers
+
+ROOT = Path(__file__).parent.parent
+CONF = ROOT / "conf"
+
+# The full MNIST is no part of the project. Where it lies beside a checkout, the tests use it.
+_BESIDE = ROOT.parent / "shared" / "data" / "mnist.npz"
+if "SEEDSWEEP_DATA" not in os.environ and _BESIDE.is_file():
+    os.environ["SEEDSWEEP_DATA"] = str(_BESIDE)
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """The path of the full MNIST."""
+    path = os.environ.get("SEEDSWEEP_DATA")
+    if not path or not Path(path).is_file():
+        pytest.skip("the full MNIST is not here: SEEDSWEEP_DATA names no file")
+    return Path(path)
+
+
+@pytest.fixture
+def compose():
+    """A function from overrides to the checked config that they compose."""
+    register_resolvers()
+
+    def composed(*overrides):
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return read_config(hydra.compose("config", list(overrides)))
+
+    return composed
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs the project's commands as a user would, in one directory."""
+
+    directory: Path
+    script: Path = ROOT / "sweep.py"
+
+    def sweep(self, *arguments, timeout=240, **environment):
+        return self._run([sys.executable, str(self.script), *arguments], timeout, environment)
+
+    def seedsweep(self, *arguments):
+        return self._run([sys.executable, "-m", "seedsweep", *arguments], 60, {})
+
+    def _run(self, command, timeout, environment):
+        ended = subprocess.run(
+            command,
+            cwd=self.directory,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """A shell in an empty directory."""
+    return Shell(tmp_path)

@@ -1,0 +1,134 @@
+"""Bad input gets two lines that say what to type, exit code 2, and nothing is created."""
+
+import shutil
+
+import numpy as np
+import pytest
+from conftest import CONF, ROOT, Shell
+
+# Arguments, what the first line must say, what the second must.
+CASES = [
+    (["epoch=3"], "no setting 'epoch'; did you mean 'epochs'?", "epochs="),
+    (["-m", "epoch=3,4"], "no setting 'epoch'; did you mean 'epochs'?", "epochs="),
+    (["+epoch=3"], "no setting 'epoch'; did you mean 'epochs'?", "epochs="),
+    (["opt.learning_rate=abc"], "must be a number > 0, got 'abc'", "opt.learning_rate=0.001"),
+    (["opt.learning_rate="], "must be a finite number > 0, got ''", "opt.learning_rate=0.001"),
+    (["opt.learning_rate=null"], "must be a finite number > 0, got null", "opt.learning_rate=0.001"),
+    (["opt.learning_rate=nan"], "must be a finite number > 0, got nan", "opt.learning_rate=0.001"),
+    (["opt.learning_rate=.inf"], "must be a finite number > 0, got '.inf'", "opt.learning_rate=0.001"),
+    (["opt.learning_rate=inf"], "must be a finite number > 0, got inf", "opt.learning_rate=0.001"),
+    (["opt.learning_rate=-1"], "must be a finite number > 0, got -1", "opt.learning_rate=0.001"),
+    (["-m", "opt.learning_rate=0.1,0"], "must be a finite number > 0, got 0", "opt.learning_rate=0.001"),
+    (["epochs=2.5"], "epochs must be a whole number ≥ 1, got 2.5", "epochs=12"),
+    (["epochs=0"], "epochs must be a whole number ≥ 1, got 0", "epochs=12"),
+    (["batch_size=100000"], "exceeds the 3,600 training images", "batch_size=128"),
+    (["opt.learning_rate=1e-3,1e-2"], "list of values to sweep over", "put -m before the overrides"),
+    (["seed=1", "-m", "opt=sgd"], "both sides of a flag", "put -m first: python sweep.py -m seed=1 opt=sgd"),
+    (["-m", "model.conv_filters=32,64"], "must be a list of whole numbers, got 32", "for one trial: model.conv_filters=[32,64]"),
+    (["model.conv_filters=[32,64"], "unclosed '['", "model.conv_filters=[32,64]"),
+    (["model=huge"], "no model 'huge'; available: conv1, conv2, conv3, conv4, mlp", "model="),
+    (["-m", "model=conv1,huge"], "no model 'huge'; available: conv1", "model="),
+    (["opt=adm"], "no opt 'adm'; available: adadelta, adam", "opt=adam"),
+    (["model=null"], "a group cannot be null", "model="),
+    (["-m", "hydra/launcher=nope"], "no hydra/launcher 'nope'; available: basic,", "hydra/launcher="),
+    (["-m", "sweeps=nope"], "no sweep 'nope'; available: depth", "sweeps=depth"),
+    (["-m", "opt.learning_rate=interval(1e-4,1e-1)"], "a range needs a search", "hydra/sweeper="),
+    (["-m", "model=glob(zzz*)"], "the sweep is empty", "model="),
+    (["-m", "hydra.sweep.subdir=x", "opt=sgd,adam"], "2 trials would write to", "hydra.sweep.subdir="),
+    (["-m", "hydra.sweep.subdir=../x", "opt=sgd,adam"], "outside the sweep's directory", "hydra.sweep.subdir="),
+    (["-m", "hydra.sweep.subdir=/tmp/x", "opt=sgd"], "outside the sweep's directory", "hydra.sweep.subdir="),
+    (["-m", "hydra.sweep.subdir=${nope}", "opt=sgd"], "cannot resolve", "hydra.sweep.subdir="),
+    (["~epochs"], "epochs is required", "epochs="),
+    (["~model"], "model is required", "model="),
+    (["epochs=${missing}"], "cannot resolve epochs: Interpolation key 'missing' not found", "epochs="),
+    (["epochs=${oc.env:NOPE}"], "Environment variable 'NOPE' not found", "epochs="),
+    (["epochs=???"], "epochs is required", "epochs="),
+    (["seed=0"], "seed must be a whole number ≥ 1, got 0", "seed=1"),
+    (["-m", "seed=1,-1"], "seed must be a whole number ≥ 1, got -1", "seed=1"),
+    (["objective=val_acc"], "the metrics are loss, accuracy, val_loss, val_accuracy", "objective=val_accuracy"),
+    (["-m", "seed=1,2", "hydra.launcher.gpus=[9]"], "GPU 9 not present; found []", "hydra.launcher.gpus=[]"),
+    (["-m", "seed=1,2", "hydra.launcher.workers=0"], "must be a whole number ≥ 1, got 0", "hydra.launcher.workers=2"),
+    (["-m", "threads=1,2"], "all trials of a sweep must have the same threads, got 1, 2", "threads=1"),
+    (["backend=nope"], "backend must be one of tensorflow, jax, torch, got 'nope'", "backend=tensorflow"),
+    (["data=npz"], "data=npz needs a file", "data=npz data.path=FILE.npz"),
+    (["data=npz", "data.path=gone.npz"], "no such file: gone.npz", "data.path=FILE.npz"),
+    (["data=mnist", "data.path=gone.npz"], "no such file: gone.npz", "data.path=FILE.npz"),
+    (["model.kernel_size=29"], "images of 28×28 pixels are too small for model 'conv3'", "model.padding=same"),
+    (["opt=adam", "opt.momentum=0.9"], "opt=adam has no momentum, got 0.9", "opt=sgd opt.momentum=0.9"),
+    (["--config-name", "nope"], "no config 'nope'", "--config-name"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "what", "fix"), CASES, ids=[" ".join(case[0]) for case in CASES])
+def test_bad_input_is_answered_and_nothing_is_created(shell, arguments, what, fix):
+    """An error line, a fix line, exit code 2, no traceback, no file."""
+    ended = shell.sweep(*arguments)
+    lines = ended.err.strip().splitlines()
+    assert ended.code == 2, ended.err
+    assert lines[-2].startswith("error: ")
+    assert what in lines[-2]
+    assert lines[-1].startswith("fix: ")
+    assert fix in lines[-1]
+    assert "Traceback" not in ended.err
+    assert list(shell.directory.iterdir()) == []
+
+
+BROKEN_FILES = [
+    ("seed: 1\n\tepochs: 2\n", "line 3: a tab, where YAML allows spaces only"),
+    ("seed: 1\nseed: 2\n", "line 3: found duplicate key seed"),
+    ("seed: 1\n  epochs: 2\n", "line 3: mapping values are not allowed here"),
+]
+
+
+@pytest.mark.parametrize(("content", "what"), BROKEN_FILES)
+def test_a_broken_file_is_named_with_its_line(tmp_path, content, what):
+    """A file of a group that YAML cannot read."""
+    project, here = tmp_path / "project", tmp_path / "here"
+    shutil.copytree(CONF, project / "conf")
+    here.mkdir()
+    shutil.copy(ROOT / "sweep.py", project)
+    (project / "conf" / "model" / "mine.yaml").write_text(f"name: mine\n{content}", encoding="utf-8")
+    ended = Shell(here, project / "sweep.py").sweep("model=mine")
+    assert ended.code == 2
+    assert f"error: conf/model/mine.yaml, {what}" in ended.err
+    assert list(here.iterdir()) == []
+
+
+def test_a_key_invented_in_a_file_is_refused(tmp_path):
+    """A typing error in a user's own model file."""
+    project = tmp_path / "project"
+    shutil.copytree(CONF, project / "conf")
+    shutil.copy(ROOT / "sweep.py", project)
+    text = (CONF / "model" / "conv3.yaml").read_text(encoding="utf-8").replace("padding:", "paddding:")
+    (project / "conf" / "model" / "mine.yaml").write_text(text, encoding="utf-8")
+    ended = Shell(tmp_path, project / "sweep.py").sweep("-m", "model=conv3,mine")
+    assert ended.code == 2
+    assert "no setting 'model.paddding'; did you mean 'model.padding'?" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arrays", "what"),
+    [
+        ({"x_train": np.zeros((40, 5, 5), np.uint8)}, "no array 'y_train'"),
+        ({"x_train": np.zeros((40, 25), np.uint8), "y_train": np.arange(40) % 2}, "must have the shape"),
+        ({"x_train": np.array([{}], dtype=object), "y_train": np.arange(1)}, "pickled Python objects"),
+    ],
+)
+def test_a_bad_data_file_is_refused_before_anything_starts(shell, arrays, what):
+    """For a single trial and for a sweep alike."""
+    path = shell.directory / "mine.npz"
+    np.savez(path, **arrays)
+    for mode in ([], ["-m"]):
+        ended = shell.sweep(*mode, "data=npz", "data.path=mine.npz")
+        assert ended.code == 2
+        assert what in ended.err
+        assert list(shell.directory.iterdir()) == [path]
+
+
+def test_no_sweep_to_make_a_table_of_is_said(shell):
+    """`python -m seedsweep table` in a directory where nothing ran."""
+    ended = shell.seedsweep("table")
+    assert ended.code == 2
+    assert "no sweep" in ended.err
+    assert list(shell.directory.iterdir()) == []
+

@@ -1,0 +1,47 @@
+"""The launcher and the sweeper pass the test suites that Hydra ships for its plugins."""
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.test_utils.launcher_common_tests import (
+    BatchedSweeperTestSuite,
+    IntegrationTestSuite,
+    LauncherTestSuite,
+)
+from pytest import mark
+
+# Hydra warns of its own defaults, which its suites do not set.
+pytestmark = mark.filterwarnings("ignore:Future Hydra versions:UserWarning")
+
+# Two workers are enough to show what differs from one, and a third costs a process start.
+POOL = ["hydra.launcher.gpus=[]", "hydra.launcher.workers=2"]
+
+
+def test_hydra_discovers_the_launcher_and_the_sweeper():
+    """Hydra finds both plugins by itself."""
+    found = [plugin.__name__ for kind in (Launcher, Sweeper) for plugin in Plugins.instance().discover(kind)]
+    assert {"PoolLauncher", "GridSweeper"} <= set(found)
+
+
+@mark.parametrize(("launcher_name", "overrides"), [("pool", POOL)])
+class TestPoolLauncher(LauncherTestSuite):
+    """Hydra's suite for launchers, with Hydra's own sweeper."""
+
+
+@mark.parametrize(("launcher_name", "overrides"), [("pool", [*POOL, "hydra/sweeper=grid"])])
+class TestPoolLauncherUnderGrid(LauncherTestSuite):
+    """Hydra's suite for launchers, with our sweeper."""
+
+
+@mark.parametrize(
+    ("task_launcher_cfg", "extra_flags"), [({}, ["-m", "hydra/launcher=pool", "hydra/sweeper=grid", *POOL])]
+)
+class TestPoolLauncherIntegration(IntegrationTestSuite):
+    """Hydra's suite of whole applications."""
+
+
+@mark.parametrize(
+    ("launcher_name", "overrides"), [("basic", ["hydra/sweeper=grid", "hydra.sweeper.max_batch_size=2"])]
+)
+class TestGridSweeper(BatchedSweeperTestSuite):
+    """Hydra's suite for sweepers that launch in batches."""

@@ -1,0 +1,168 @@
+"""The pool gives each job one slot, keeps jobs apart, and outlives what they do."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import Shell
+
+from seedsweep.errors import BadInput
+from seedsweep.launching import slots
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture
+def pool(tmp_path):
+    """Runs the small application of `pool_app.py`, whose jobs note where and when they ran."""
+    shell = Shell(tmp_path, TESTS / "pool_app.py")
+
+    def run(*arguments, gpus=0, **environment):
+        if gpus:
+            environment |= {"SIMULATED_GPUS": str(gpus), "PYTHONPATH": str(TESTS / "simulated_gpus")}
+        ended = shell.sweep("-m", *arguments, **environment)
+        jobs = [json.loads(path.read_text()) for path in tmp_path.glob("job*.json")]
+        return ended, sorted(jobs, key=lambda job: job["n"])
+
+    return run
+
+
+def overlap(one, other):
+    return one["began"] < other["ended"] and other["began"] < one["ended"]
+
+
+def test_each_trial_sees_one_gpu_and_no_two_at_once_the_same(pool):
+    """Twelve jobs on four simulated GPUs: all four are used, none by two jobs at the same time."""
+    ended, jobs = pool("n=range(12)", "seconds=0.5", gpus=4)
+    assert ended.code == 0, ended.err
+    assert len(jobs) == 12
+    assert {job["gpu"] for job in jobs} == {"0", "1", "2", "3"}
+    assert any(overlap(one, other) for one, other in itertools.combinations(jobs, 2))
+    for one, other in itertools.combinations(jobs, 2):
+        assert not (overlap(one, other) and one["gpu"] == other["gpu"])
+
+
+def test_workers_live_as_long_as_the_sweep(pool):
+    """TensorFlow is imported once a slot, not once a trial."""
+    _, jobs = pool("n=range(8)", "hydra.launcher.workers=2", "seconds=0")
+    assert len({job["pid"] for job in jobs}) == 2
+
+
+def test_the_shell_s_choice_of_gpus_is_honoured(pool):
+    """CUDA_VISIBLE_DEVICES=3,1 uses those two."""
+    _, jobs = pool("n=range(4)", gpus=4, CUDA_VISIBLE_DEVICES="3,1")
+    assert {job["gpu"] for job in jobs} == {"3", "1"}
+
+
+@pytest.mark.parametrize(
+    ("shell_says", "wanted", "expected"),
+    [
+        (None, None, ["0", "1"]),
+        ("1", None, ["1"]),
+        ("", None, []),
+        ("-1", None, []),
+        ("1,7,0", None, ["1"]),  # CUDA ignores all that follows a wrong name
+        ("GPU-00000001", None, ["GPU-00000001"]),
+        (None, [1], ["1"]),
+        (None, [], []),
+        ("0,1", ["0"], ["0"]),
+    ],
+)
+def test_slots_follow_the_shell_and_the_setting(monkeypatch, shell_says, wanted, expected):
+    """Two simulated GPUs; where none is left, trials run on cores with every GPU hidden."""
+    monkeypatch.setattr(slots, "_present_gpus", lambda: ["GPU-00000000-aaaa", "GPU-00000001-aaaa"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if shell_says is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shell_says)
+    found = [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots.find_slots(wanted, 3, 1)]
+    assert found == (expected or ["-1"] * 3)
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    """The error says which there are."""
+    monkeypatch.setattr(slots, "_present_gpus", lambda: ["GPU-0"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(BadInput, match=r"GPU 9 not present; found \[0\]"):
+        slots.find_slots([9], None, 1)
+
+
+@pytest.mark.parametrize(
+    ("cores", "free_gib", "threads", "expected"),
+    [(8, 64, 1, 8), (8, 64, 2, 4), (8, 5, 1, 2), (2, 0.5, 1, 1), (2, 64, 4, 1)],
+)
+def test_cores_and_memory_bound_the_slots(monkeypatch, cores, free_gib, threads, expected):
+    """As many trials as the cores carry, and no more than fit in memory, but always one."""
+    monkeypatch.setattr(slots, "_present_gpus", list)
+    monkeypatch.setattr(slots, "usable_cores", lambda: cores)
+    monkeypatch.setattr(slots, "usable_memory", lambda: int(free_gib * 1024**3))
+    assert len(slots.find_slots(None, None, threads)) == expected
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("raise", "ValueError: on purpose"),
+        ("exit", "SystemExit: 3"),
+        ("kill", "killed by SIGKILL"),
+        ("segfault", "killed by SIGSEGV"),
+        ("unpicklable", "cannot be sent to the parent"),
+    ],
+)
+def test_a_trial_that_ends_badly_takes_nobody_along(pool, how, said):
+    """It is named when it happens; the jobs before, beside and after it end well."""
+    ended, jobs = pool(f"do={how},work", "n=10,11,12", "hydra.launcher.workers=2", "seconds=0.2")
+    assert said in ended.out
+    assert ended.out.count("failed   ") == 3
+    assert {10, 11, 12} <= {job["n"] for job in jobs}
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    """Nothing goes on training for a sweep that is gone."""
+    command = [sys.executable, str(TESTS / "pool_app.py"), "-m", "n=1,2", "seconds=60", "hydra.launcher.workers=2"]
+    parent = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    workers = wait_for(lambda: _workers(parent.pid) if len(_workers(parent.pid)) >= 2 else None, seconds=20)
+    time.sleep(1)  # both are inside their job
+    parent.kill()
+    parent.wait()
+    assert wait_for(lambda: not any(map(_lives, workers)), seconds=3)
+
+
+def test_ctrl_c_stops_the_workers(tmp_path):
+    """One SIGINT to the whole foreground group, as a terminal sends it."""
+    command = [sys.executable, str(TESTS / "pool_app.py"), "-m", "n=1,2", "seconds=60", "hydra.launcher.workers=2"]
+    parent = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    workers = wait_for(lambda: _workers(parent.pid) if len(_workers(parent.pid)) >= 2 else None, seconds=20)
+    time.sleep(1)
+    os.killpg(parent.pid, signal.SIGINT)
+    parent.wait(timeout=10)
+    assert not any(map(_lives, workers))
+
+
+def _workers(pid):
+    children = psutil.Process(pid).children()
+    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+
+
+def _lives(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for(condition, *, seconds):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    return condition()

@@ -1,0 +1,161 @@
+"""The table folds seeds, ranks by test accuracy, and is written safely in five formats."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seedsweep.reporting.formats import FORMATS, latex_text, markdown_text, spreadsheet_text
+from seedsweep.reporting.statistics import summarize
+from seedsweep.reporting.table import table_of
+from seedsweep.trials.record import SweepRecord, TrialRecord
+
+SETTINGS = {
+    **{"model.name": "conv3", "opt.name": "adam", "reg.name": "none", "data.name": "mnist5k"},
+    **{"data.validation": "holdout", "epochs": "12", "batch_size": "128", "precision": "float32", "threads": "1"},
+}
+TAGS = {"dataset": "mnist5k: 3,600 train", "hardware": "a processor", "versions": "keras 3.15.1", "parameters": "1234"}
+
+
+def trial(accuracy=None, seed=1, status="finished", failure=None, **settings):
+    metrics = {} if accuracy is None else {"test_accuracy": accuracy, "val_accuracy": accuracy, "train_seconds": 10.0}
+    tags = {**TAGS, **({"failure": failure} if failure else {})}
+    return TrialRecord(f"run{seed}", status, {**SETTINGS, "seed": str(seed), **settings}, metrics, tags)
+
+
+def table(*trials, name="a sweep"):
+    return table_of(SweepRecord("0123456789abcdef", name, "2026-01-02 03:04 UTC", trials))
+
+
+def test_the_interval_is_student_s():
+    """Against a value worked out with a printed t table: t(0.975, 2) = 4.303."""
+    summary = summarize([0.98, 0.99, 1.00])
+    assert summary.mean == pytest.approx(0.99)
+    assert summary.std == pytest.approx(0.01)
+    assert summary.high - summary.mean == pytest.approx(4.3027 * 0.01 / math.sqrt(3), rel=1e-4)
+    assert summary.mean - summary.low == pytest.approx(summary.high - summary.mean)
+
+
+def test_one_value_has_no_spread():
+    """And none is made up for it."""
+    assert summarize([0.5]) == summarize([0.5]).__class__(1, 0.5, None, None, None)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=9))
+def test_the_mean_lies_in_its_interval(values):
+    """For any accuracies at all."""
+    summary = summarize(values)
+    assert summary.low <= summary.mean <= summary.high
+
+
+def test_seeds_are_folded_and_the_best_variant_stands_first():
+    """Two variants with two seeds each are two rows."""
+    rows = table(
+        trial(0.90, seed=2, **{"opt.name": "sgd"}),
+        trial(0.92, seed=1, **{"opt.name": "sgd"}),
+        trial(0.97, seed=1),
+        trial(0.99, seed=2),
+    ).rows
+    assert [(row.variant, row.seeds) for row in rows] == [("adam", (1, 2)), ("sgd", (1, 2))]
+    assert rows[0].test.mean == pytest.approx(0.98)
+
+
+def test_what_failed_stands_last_with_its_reason():
+    """A variant is never dropped, and a part of one is never hidden."""
+    rows = table(
+        trial(status="failed", failure="ValueError: no", **{"opt.name": "sgd"}),
+        trial(0.9, seed=1),
+        trial(seed=2, status="failed", failure="Diverged: loss became nan in epoch 1"),
+    ).rows
+    assert [(row.variant, row.note) for row in rows] == [
+        ("adam", "1 failed: Diverged: loss became nan in epoch 1"),
+        ("sgd", "failed: ValueError: no"),
+    ]
+    assert rows[0].seeds == (1,)
+    assert rows[1].test is None
+
+
+def test_the_heading_says_what_the_numbers_rest_on():
+    """Data, validation, training, hardware, versions and the sweep's id."""
+    heading = dict(table(trial(0.9, seed=2), trial(0.9, seed=10), trial(0.9, seed=1)).heading)
+    assert heading["Data"] == TAGS["dataset"]
+    assert "seeds: 1, 2, 10" in heading["Training"]
+    assert heading["Hardware"].startswith(TAGS["hardware"])
+    assert "0123456789abcdef" in heading["Sweep"]
+
+
+def test_equal_accuracies_always_stand_in_the_same_order():
+    """The same sweep gives the same table, whichever trial ended first."""
+    one, other = trial(0.9), trial(0.9, **{"opt.name": "sgd"})
+    assert table(one, other).markdown() == table(other, one).markdown()
+
+
+def test_markdown_shows_spread_and_interval_only_where_there_are_seeds():
+    """n = 1 prints no interval and says why."""
+    single, several = table(trial(0.9)).markdown(), table(trial(0.9), trial(0.92, seed=2)).markdown()
+    assert "| 90.00 |" in " ".join(single.split())
+    assert "95 % CI" not in single
+    assert "one seed says nothing about the spread" in single
+    assert "91.00 ± 1.41" in several
+    assert "78.29 to 103.71" in several  # t(0.975, 1) = 12.706: 91 ± 12.706 · 1.414 / √2
+
+
+HOSTILE = ["a|b", "a\nb", "<script>alert(1)</script>", "=1+1", "@x", "`x` [y](z) !", "a\\", "50 % & $x_1$ #2 {}~^"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_hostile_name_breaks_no_format(name, form):
+    """Whatever a model is called, there is one row with it, in every format."""
+    text = FORMATS[form](table(trial(0.9), trial(0.8, **{"model.name": name}), name=name))
+    if form == "md":
+        rows = [line for line in text.splitlines() if line.startswith("|")]
+        assert len(rows) == 4
+        bars = [row.replace("\\\\", "").replace("\\|", "").count("|") for row in rows]
+        assert len(set(bars)) == 1
+    elif form == "html":
+        assert "<script>" not in text
+    elif form == "csv":
+        cells = [row["variant"] for row in csv.DictReader(io.StringIO(text))]
+        assert len(cells) == 2
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+    elif form == "json":
+        assert name in [row["variant"] for row in json.loads(text)["rows"]]
+    else:
+        assert text.count(r"\\") == 3  # the header and two rows
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [("a|b", "a\\|b"), ("<b>", "\\<b>"), ("a\n b", "a b"), ("[x]!`&", "\\[x\\]\\!\\`\\&"), ("\\", "\\\\")],
+)
+def test_markdown_is_escaped(text, escaped):
+    """What would be markup is shown as it is."""
+    assert markdown_text(text) == escaped
+
+
+@given(st.text())
+def test_a_spreadsheet_never_sees_a_formula(text):
+    """For any text at all."""
+    assert not spreadsheet_text(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_latex_is_escaped():
+    """What would be a command is shown as it is."""
+    assert latex_text("50 % & a_b {c} \\x") == r"50 \% \& a\_b \{c\} \textbackslash{}x"
+
+
+def test_json_has_every_number_unrounded():
+    """What a program reads is not what a person reads."""
+    read = json.loads(FORMATS["json"](table(trial(0.123456789))))
+    assert read["rows"][0]["test"]["mean"] == 0.123456789
+
+
+def test_a_sweep_without_trials_is_still_a_table():
+    """Interrupted before anything began."""
+    for form in FORMATS.values():
+        assert form(table())
