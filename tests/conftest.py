@@ -1,4 +1,4 @@
-"""What the tests share: the project's own files, composed configs, and whole commands in an empty directory."""
+"""What the tests share: the project's files, composed configs, and commands in an empty directory."""
 
 import os
 import subprocess

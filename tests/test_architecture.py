@@ -10,10 +10,22 @@ PUBLISHED = {
     # conv 320, conv 18,496, 28→26→24→12, dense 12·12·64·128 + 128 = 1,179,776, softmax 1,290
     "keras example": (["model=conv2"], 1_199_882),
     # dense 784·784 + 784 = 615,440, softmax 7,850
-    "b1": (["model=mlp", "model.dense_units=[784]", "model.dense_dropout=0.0", "model.initializer=random_normal"], 623_290),
+    "b1": (
+        [
+            "model=mlp",
+            "model.dense_units=[784]",
+            "model.dense_dropout=0.0",
+            "model.initializer=random_normal",
+        ],
+        623_290,
+    ),
     # conv 832, 28→24→12, dense 12·12·32·128 + 128 = 589,952, softmax 1,290
-    "b2": (["model=conv1", "model.kernel_size=5", "model.conv_dropout=0.2", "model.dense_dropout=0.0"], 592_074),
-    # conv 780, 28→24→12, conv 9·30·15 + 15 = 4,065, 12→10→5, dense 375·128 + 128 = 48,128, dense 6,450, softmax 510
+    "b2": (
+        ["model=conv1", "model.kernel_size=5", "model.conv_dropout=0.2", "model.dense_dropout=0.0"],
+        592_074,
+    ),
+    # conv 780, 28→24→12, conv 9·30·15 + 15 = 4,065, 12→10→5, dense 375·128 + 128 = 48,128,
+    # dense 6,450, softmax 510
     "b3": (
         [
             "model=conv2",
@@ -43,19 +55,22 @@ PUBLISHED = {
     # conv 320, conv 9·32·32 + 32 = 9,248, 24→12, dense 4,608·128 + 128 = 589,952, softmax 1,290
     "m2": (["model=conv2", "model.conv_filters=[32,32]"], 600_810),
     # dense 784·64 + 64 = 50,240, 4 × (64·64 + 64 = 4,160), softmax 650
-    "wiki mlp": (["model=mlp", "model.dense_units=[64,64,64,64,64]", "model.dense_dropout=[0,0,0,0,0.2]"], 67_530),
+    "wiki mlp": (
+        ["model=mlp", "model.dense_units=[64,64,64,64,64]", "model.dense_dropout=[0,0,0,0,0.2]"],
+        67_530,
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def build():
-    """A function from a checked config to its Keras network for 28 × 28 grey images."""
+    """A function from a checked config to its Keras network, for grey images of 28 × 28 pixels."""
     import os
 
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from seedsweep.training import network
 
-    return lambda run: network.build(run.trial.model, run.trial.reg, (28, 28, 1), 10)
+    return lambda run, side=28: network.build(run.trial.model, run.trial.reg, (side, side, 1), 10)
 
 
 def layers_of(model):
@@ -137,13 +152,11 @@ def test_an_image_too_small_for_the_network_is_refused_by_arithmetic(compose, ov
 
 def test_what_arithmetic_refuses_keras_cannot_build(compose, build):
     """The smallest side that `check_fits` takes is the smallest that Keras builds."""
-    from seedsweep.training import network
-
     run = compose("model=conv3", "model.kernel_size=[5,3,3]")
     smallest = next(side for side in range(1, 40) if _fits(run.trial.model, side))
-    network.build(run.trial.model, run.trial.reg, (smallest, smallest, 1), 10)
+    build(run, smallest)
     with pytest.raises(ValueError, match=r"negative|Negative|incompatible|output shape|dimension"):
-        network.build(run.trial.model, run.trial.reg, (smallest - 1, smallest - 1, 1), 10)
+        build(run, smallest - 1)
 
 
 def _fits(model: Architecture, side: int) -> bool:

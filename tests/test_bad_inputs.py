@@ -24,7 +24,11 @@ CASES = [
     (["batch_size=100000"], "exceeds the 3,600 training images", "batch_size=128"),
     (["opt.learning_rate=1e-3,1e-2"], "list of values to sweep over", "put -m before the overrides"),
     (["seed=1", "-m", "opt=sgd"], "both sides of a flag", "put -m first: python sweep.py -m seed=1 opt=sgd"),
-    (["-m", "model.conv_filters=32,64"], "must be a list of whole numbers, got 32", "for one trial: model.conv_filters=[32,64]"),
+    (
+        ["-m", "model.conv_filters=32,64"],
+        "must be a list of whole numbers, got 32",
+        "for one trial: model.conv_filters=[32,64]",
+    ),
     (["model.conv_filters=[32,64"], "unclosed '['", "model.conv_filters=[32,64]"),
     (["model=huge"], "no model 'huge'; available: conv1, conv2, conv3, conv4, mlp", "model="),
     (["-m", "model=conv1,huge"], "no model 'huge'; available: conv1", "model="),
@@ -35,7 +39,11 @@ CASES = [
     (["-m", "opt.learning_rate=interval(1e-4,1e-1)"], "a range needs a search", "hydra/sweeper="),
     (["-m", "model=glob(zzz*)"], "the sweep is empty", "model="),
     (["-m", "hydra.sweep.subdir=x", "opt=sgd,adam"], "2 trials would write to", "hydra.sweep.subdir="),
-    (["-m", "hydra.sweep.subdir=../x", "opt=sgd,adam"], "outside the sweep's directory", "hydra.sweep.subdir="),
+    (
+        ["-m", "hydra.sweep.subdir=../x", "opt=sgd,adam"],
+        "outside the sweep's directory",
+        "hydra.sweep.subdir=",
+    ),
     (["-m", "hydra.sweep.subdir=/tmp/x", "opt=sgd"], "outside the sweep's directory", "hydra.sweep.subdir="),
     (["-m", "hydra.sweep.subdir=${nope}", "opt=sgd"], "cannot resolve", "hydra.sweep.subdir="),
     (["~epochs"], "epochs is required", "epochs="),
@@ -45,15 +53,27 @@ CASES = [
     (["epochs=???"], "epochs is required", "epochs="),
     (["seed=0"], "seed must be a whole number ≥ 1, got 0", "seed=1"),
     (["-m", "seed=1,-1"], "seed must be a whole number ≥ 1, got -1", "seed=1"),
-    (["objective=val_acc"], "the metrics are loss, accuracy, val_loss, val_accuracy", "objective=val_accuracy"),
+    (
+        ["objective=val_acc"],
+        "the metrics are loss, accuracy, val_loss, val_accuracy",
+        "objective=val_accuracy",
+    ),
     (["-m", "seed=1,2", "hydra.launcher.gpus=[9]"], "GPU 9 not present; found []", "hydra.launcher.gpus=[]"),
-    (["-m", "seed=1,2", "hydra.launcher.workers=0"], "must be a whole number ≥ 1, got 0", "hydra.launcher.workers=2"),
+    (
+        ["-m", "seed=1,2", "hydra.launcher.workers=0"],
+        "must be a whole number ≥ 1, got 0",
+        "hydra.launcher.workers=2",
+    ),
     (["-m", "threads=1,2"], "all trials of a sweep must have the same threads, got 1, 2", "threads=1"),
     (["backend=nope"], "backend must be one of tensorflow, jax, torch, got 'nope'", "backend=tensorflow"),
     (["data=npz"], "data=npz needs a file", "data=npz data.path=FILE.npz"),
     (["data=npz", "data.path=gone.npz"], "no such file: gone.npz", "data.path=FILE.npz"),
     (["data=mnist", "data.path=gone.npz"], "no such file: gone.npz", "data.path=FILE.npz"),
-    (["model.kernel_size=29"], "images of 28×28 pixels are too small for model 'conv3'", "model.padding=same"),
+    (
+        ["model.kernel_size=29"],
+        "images of 28×28 pixels are too small for model 'conv3'",
+        "model.padding=same",
+    ),
     (["opt=adam", "opt.momentum=0.9"], "opt=adam has no momentum, got 0.9", "opt=sgd opt.momentum=0.9"),
     (["--config-name", "nope"], "no config 'nope'", "--config-name"),
 ]
@@ -131,4 +151,3 @@ def test_no_sweep_to_make_a_table_of_is_said(shell):
     assert ended.code == 2
     assert "no sweep" in ended.err
     assert list(shell.directory.iterdir()) == []
-

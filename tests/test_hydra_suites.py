@@ -1,5 +1,6 @@
 """The launcher and the sweeper pass the test suites that Hydra ships for its plugins."""
 
+import pytest
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -8,10 +9,9 @@ from hydra.test_utils.launcher_common_tests import (
     IntegrationTestSuite,
     LauncherTestSuite,
 )
-from pytest import mark
 
 # Hydra warns of its own defaults, which its suites do not set.
-pytestmark = mark.filterwarnings("ignore:Future Hydra versions:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:Future Hydra versions:UserWarning")
 
 # Two workers are enough to show what differs from one, and a third costs a process start.
 POOL = ["hydra.launcher.gpus=[]", "hydra.launcher.workers=2"]
@@ -23,24 +23,24 @@ def test_hydra_discovers_the_launcher_and_the_sweeper():
     assert {"PoolLauncher", "GridSweeper"} <= set(found)
 
 
-@mark.parametrize(("launcher_name", "overrides"), [("pool", POOL)])
+@pytest.mark.parametrize(("launcher_name", "overrides"), [("pool", POOL)])
 class TestPoolLauncher(LauncherTestSuite):
     """Hydra's suite for launchers, with Hydra's own sweeper."""
 
 
-@mark.parametrize(("launcher_name", "overrides"), [("pool", [*POOL, "hydra/sweeper=grid"])])
+@pytest.mark.parametrize(("launcher_name", "overrides"), [("pool", [*POOL, "hydra/sweeper=grid"])])
 class TestPoolLauncherUnderGrid(LauncherTestSuite):
     """Hydra's suite for launchers, with our sweeper."""
 
 
-@mark.parametrize(
+@pytest.mark.parametrize(
     ("task_launcher_cfg", "extra_flags"), [({}, ["-m", "hydra/launcher=pool", "hydra/sweeper=grid", *POOL])]
 )
 class TestPoolLauncherIntegration(IntegrationTestSuite):
     """Hydra's suite of whole applications."""
 
 
-@mark.parametrize(
+@pytest.mark.parametrize(
     ("launcher_name", "overrides"), [("basic", ["hydra/sweeper=grid", "hydra.sweeper.max_batch_size=2"])]
 )
 class TestGridSweeper(BatchedSweeperTestSuite):

@@ -30,14 +30,17 @@ def test_what_changes_the_result_changes_the_identity(compose, override):
     assert trial_id(compose().trial, **FACTS) != trial_id(compose(override).trial, **FACTS)
 
 
-@pytest.mark.parametrize("override", ["model.name=mine", "tracking.experiment=other", "tracking.name=x", "objective=loss"])
+@pytest.mark.parametrize(
+    "override", ["model.name=mine", "tracking.experiment=other", "tracking.name=x", "objective=loss"]
+)
 def test_what_people_call_it_and_where_it_goes_does_not(compose, override):
     """A label or a store changes no weight."""
     assert trial_id(compose().trial, **FACTS) == trial_id(compose(override).trial, **FACTS)
 
 
 @pytest.mark.parametrize(
-    "fact", [{"dataset_sha256": "cd" * 32}, {"versions": {"keras": "3.15.2"}}, {"device": "another processor"}]
+    "fact",
+    [{"dataset_sha256": "cd" * 32}, {"versions": {"keras": "3.15.2"}}, {"device": "another processor"}],
 )
 def test_data_versions_and_device_count(compose, fact):
     """Equal settings on other images, releases or hardware are another trial."""

@@ -125,7 +125,14 @@ def test_a_trial_that_ends_badly_takes_nobody_along(pool, how, said):
 
 def test_workers_end_with_a_killed_parent(tmp_path):
     """Nothing goes on training for a sweep that is gone."""
-    command = [sys.executable, str(TESTS / "pool_app.py"), "-m", "n=1,2", "seconds=60", "hydra.launcher.workers=2"]
+    command = [
+        sys.executable,
+        str(TESTS / "pool_app.py"),
+        "-m",
+        "n=1,2",
+        "seconds=60",
+        "hydra.launcher.workers=2",
+    ]
     parent = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     workers = wait_for(lambda: _workers(parent.pid) if len(_workers(parent.pid)) >= 2 else None, seconds=20)
     time.sleep(1)  # both are inside their job
@@ -136,7 +143,14 @@ def test_workers_end_with_a_killed_parent(tmp_path):
 
 def test_ctrl_c_stops_the_workers(tmp_path):
     """One SIGINT to the whole foreground group, as a terminal sends it."""
-    command = [sys.executable, str(TESTS / "pool_app.py"), "-m", "n=1,2", "seconds=60", "hydra.launcher.workers=2"]
+    command = [
+        sys.executable,
+        str(TESTS / "pool_app.py"),
+        "-m",
+        "n=1,2",
+        "seconds=60",
+        "hydra.launcher.workers=2",
+    ]
     parent = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )

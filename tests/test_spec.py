@@ -8,7 +8,9 @@ from conftest import CONF, ROOT
 from seedsweep.errors import BadInput
 from seedsweep.trials.spec import Trial
 
-GROUPS = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in ("model", "opt", "reg")}
+GROUPS = {
+    group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in ("model", "opt", "reg")
+}
 
 
 @pytest.mark.parametrize(("model", "opt", "reg"), itertools.product(*GROUPS.values()))
@@ -36,7 +38,9 @@ def test_the_settings_are_flat_and_complete(compose):
     settings = compose("opt=sgd").trial.settings()
     assert settings["opt.name"] == "sgd"
     assert settings["model.conv_filters"] == [32, 32, 64]
-    assert {"seed", "epochs", "batch_size", "precision", "backend", "reg.strength", "data.path"} <= set(settings)
+    assert {"seed", "epochs", "batch_size", "precision", "backend", "reg.strength", "data.path"} <= set(
+        settings
+    )
 
 
 @pytest.mark.parametrize(

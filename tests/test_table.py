@@ -15,14 +15,30 @@ from seedsweep.reporting.table import table_of
 from seedsweep.trials.record import SweepRecord, TrialRecord
 
 SETTINGS = {
-    **{"model.name": "conv3", "opt.name": "adam", "reg.name": "none", "data.name": "mnist5k"},
-    **{"data.validation": "holdout", "epochs": "12", "batch_size": "128", "precision": "float32", "threads": "1"},
+    "model.name": "conv3",
+    "opt.name": "adam",
+    "reg.name": "none",
+    "data.name": "mnist5k",
+    "data.validation": "holdout",
+    "epochs": "12",
+    "batch_size": "128",
+    "precision": "float32",
+    "threads": "1",
 }
-TAGS = {"dataset": "mnist5k: 3,600 train", "hardware": "a processor", "versions": "keras 3.15.1", "parameters": "1234"}
+TAGS = {
+    "dataset": "mnist5k: 3,600 train",
+    "hardware": "a processor",
+    "versions": "keras 3.15.1",
+    "parameters": "1234",
+}
 
 
 def trial(accuracy=None, seed=1, status="finished", failure=None, **settings):
-    metrics = {} if accuracy is None else {"test_accuracy": accuracy, "val_accuracy": accuracy, "train_seconds": 10.0}
+    metrics = (
+        {}
+        if accuracy is None
+        else {"test_accuracy": accuracy, "val_accuracy": accuracy, "train_seconds": 10.0}
+    )
     tags = {**TAGS, **({"failure": failure} if failure else {})}
     return TrialRecord(f"run{seed}", status, {**SETTINGS, "seed": str(seed), **settings}, metrics, tags)
 
@@ -95,7 +111,7 @@ def test_equal_accuracies_always_stand_in_the_same_order():
 
 
 def test_markdown_shows_spread_and_interval_only_where_there_are_seeds():
-    """n = 1 prints no interval and says why."""
+    """N = 1 prints no interval and says why."""
     single, several = table(trial(0.9)).markdown(), table(trial(0.9), trial(0.92, seed=2)).markdown()
     assert "| 90.00 |" in " ".join(single.split())
     assert "95 % CI" not in single
@@ -104,7 +120,16 @@ def test_markdown_shows_spread_and_interval_only_where_there_are_seeds():
     assert "78.29 to 103.71" in several  # t(0.975, 1) = 12.706: 91 ± 12.706 · 1.414 / √2
 
 
-HOSTILE = ["a|b", "a\nb", "<script>alert(1)</script>", "=1+1", "@x", "`x` [y](z) !", "a\\", "50 % & $x_1$ #2 {}~^"]
+HOSTILE = [
+    "a|b",
+    "a\nb",
+    "<script>alert(1)</script>",
+    "=1+1",
+    "@x",
+    "`x` [y](z) !",
+    "a\\",
+    "50 % & $x_1$ #2 {}~^",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

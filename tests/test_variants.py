@@ -56,7 +56,15 @@ def test_two_trials_share_a_name_exactly_when_they_are_one_variant(trials):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "null"), (True, "true"), (0.001, "0.001"), (1.0, "1"), (1e-07, "1e-07"), ([32, 64], "[32,64]"), ("x", "x")],
+    [
+        (None, "null"),
+        (True, "true"),
+        (0.001, "0.001"),
+        (1.0, "1"),
+        (1e-07, "1e-07"),
+        ([32, 64], "[32,64]"),
+        ("x", "x"),
+    ],
 )
 def test_values_are_spelled_as_they_are_typed(value, text):
     """What stands in a name can be typed on the command line."""

@@ -125,7 +125,7 @@ def _one_epoch(model: keras.Model, trial: Trial, dataset: Dataset, epoch: int) -
     values = {name: float(history[name][-1]) for name in EPOCH_METRICS}
     for name in ("loss", "val_loss"):
         if not math.isfinite(values[name]):
-            raise Diverged(f"diverged: {name} became {values[name]} in epoch {epoch}")
+            raise Diverged(f"{name} became {values[name]} in epoch {epoch}")
     return values
 
 
