@@ -26,7 +26,10 @@ def timed(arguments, directory):
     """Run sweep.py; returns its exit code, wall seconds and the peak memory of it and its workers in bytes."""
     began = time.perf_counter()
     with subprocess.Popen(
-        [sys.executable, str(SWEEP), *arguments], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, str(SWEEP), *arguments],
+        cwd=directory,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         peak = 0
         while process.poll() is None:
@@ -53,7 +56,10 @@ def rows(directory):
 
 def answer():
     """How long a question and a rejected command take."""
-    for name, arguments in (("--help", ["--help"]), ("a rejected command", ["-m", "epoch=3,4", "model=conv3,conv4"])):
+    for name, arguments in (
+        ("--help", ["--help"]),
+        ("a rejected command", ["-m", "epoch=3,4", "model=conv3,conv4"]),
+    ):
         with tempfile.TemporaryDirectory() as directory:
             seconds = [timed(arguments, directory)[1] for _ in range(REPEATS)]
         print(f"{name}: median {statistics.median(seconds):.2f} s of {REPEATS}, slowest {max(seconds):.2f} s")
@@ -65,7 +71,9 @@ def quick_start():
         code, seconds, peak = timed(["-m", "model=conv3,conv4", "opt=sgd,adam"], directory)
         print(f"quick start: exit code {code}, {seconds:.0f} s, peak memory {peak / 2**30:.2f} GiB")
         for row in rows(directory):
-            print(f"  {row['variant']}: test {100 * row['test']['mean']:.2f} %, {row['train_seconds']:.0f} s of training")
+            print(
+                f"  {row['variant']}: test {100 * row['test']['mean']:.2f} %, {row['train_seconds']:.0f} s of training"
+            )
 
 
 def mnist():
@@ -74,12 +82,16 @@ def mnist():
         code, seconds, peak = timed(["-m", "data=mnist", "model=conv2", "opt=adam", "epochs=3"], directory)
         print(f"full MNIST, 3 epochs: exit code {code}, {seconds:.0f} s, peak memory {peak / 2**30:.2f} GiB")
         for row in rows(directory):
-            print(f"  {row['variant']}: test {100 * row['test']['mean']:.2f} %, {row['train_seconds']:.0f} s of training")
+            print(
+                f"  {row['variant']}: test {100 * row['test']['mean']:.2f} %, {row['train_seconds']:.0f} s of training"
+            )
 
 
 def main():
     """Run the parts that the command line names, or all of them."""
-    print(f"{time.strftime('%Y-%m-%d')}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    print(
+        f"{time.strftime('%Y-%m-%d')}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    )
     parts = {"answer": answer, "quick_start": quick_start, "mnist": mnist}
     for name in sys.argv[1:] or parts:
         parts[name]()

@@ -51,6 +51,8 @@ def test_the_table_is_printed_saved_stored_and_written_again(swept):
     (stored,) = shell.directory.glob(f"mlruns/*/{sweep.run_id}/artifacts/table.md")
     assert text in ended.out
     assert stored.read_text(encoding="utf-8") == text
+    store = store_of(shell.directory)
+    assert store.client.get_run(sweep.run_id).data.tags["mlflow.note.content"] == text
     for wanted in ([], [sweep.run_id[:8]], [" ".join(SWEEP[1:])]):
         assert shell.seedsweep("table", *wanted).out == text
     shell.seedsweep("table", "-o", "again.md")

@@ -231,5 +231,5 @@ def _write_table(parent: RunWriter, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "table.md"
     path.write_text(markdown, encoding="utf-8")
-    parent.store.client.log_artifact(parent.run_id, str(path))
+    parent.describe(markdown, path)
     log.info("\n%s\ntable: %s", markdown, path)

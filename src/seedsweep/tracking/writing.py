@@ -23,8 +23,10 @@ PARENT_TAG = "mlflow.parentRunId"
 SWEEP_TAG = "sweep_name"
 JOB_TAG = "job"
 FAILURE_TAG = "failure"
-# MLflow cuts longer tag values on some stores and refuses them on others.
-TAG_LIMIT = 5000
+# What MLflow's page of a run shows as its description, read as Markdown.
+DESCRIPTION_TAG = "mlflow.note.content"
+# Characters; the column of MLflow's database.
+TAG_LIMIT = 8000
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,12 @@ class RunWriter:
         """Write tags."""
         entities = [RunTag(name, value[:TAG_LIMIT]) for name, value in tags.items()]
         self.store.client.log_batch(self.run_id, tags=entities)
+
+    def describe(self, markdown: str, file: Path) -> None:
+        """Show a text on the run's page, or where it is too long for that, name the file; store the file too."""
+        shown = markdown if len(markdown) <= TAG_LIMIT else f"See {file.name} among the artifacts."
+        self.tags({DESCRIPTION_TAG: shown})
+        self.store.client.log_artifact(self.run_id, str(file))
 
     def close(self, status: str) -> None:
         """Close the run as "FINISHED", "FAILED" or "KILLED"."""
