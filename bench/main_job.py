@@ -8,7 +8,6 @@ Run it with nothing else running. Each command runs in an empty directory; resul
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -18,12 +17,14 @@ from pathlib import Path
 
 import psutil
 
+from seedsweep.training.runtime import cpu_kind
+
 SWEEP = Path(__file__).parent.parent / "sweep.py"
 REPEATS = 9
 
 
 def timed(arguments, directory):
-    """Run sweep.py; returns its exit code, wall seconds and the peak memory of it and its workers in bytes."""
+    """Run sweep.py; returns exit code, wall seconds, and peak bytes of memory of it and its workers."""
     began = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, str(SWEEP), *arguments],
@@ -67,31 +68,27 @@ def answer():
 
 def quick_start():
     """The README's command: four trials of 12 epochs."""
-    with tempfile.TemporaryDirectory() as directory:
-        code, seconds, peak = timed(["-m", "model=conv3,conv4", "opt=sgd,adam"], directory)
-        print(f"quick start: exit code {code}, {seconds:.0f} s, peak memory {peak / 2**30:.2f} GiB")
-        for row in rows(directory):
-            print(
-                f"  {row['variant']}: test {100 * row['test']['mean']:.2f} %, {row['train_seconds']:.0f} s of training"
-            )
+    sweep("quick start", ["model=conv3,conv4", "opt=sgd,adam"])
 
 
 def mnist():
     """The full MNIST, three epochs, in the parent and one worker."""
+    sweep("full MNIST, 3 epochs", ["data=mnist", "model=conv2", "opt=adam", "epochs=3"])
+
+
+def sweep(name, overrides):
+    """Run a sweep and print its time, its peak memory and its rows."""
     with tempfile.TemporaryDirectory() as directory:
-        code, seconds, peak = timed(["-m", "data=mnist", "model=conv2", "opt=adam", "epochs=3"], directory)
-        print(f"full MNIST, 3 epochs: exit code {code}, {seconds:.0f} s, peak memory {peak / 2**30:.2f} GiB")
+        code, seconds, peak = timed(["-m", *overrides], directory)
+        print(f"{name}: exit code {code}, {seconds:.0f} s, peak memory {peak / 2**30:.2f} GiB")
         for row in rows(directory):
-            print(
-                f"  {row['variant']}: test {100 * row['test']['mean']:.2f} %, {row['train_seconds']:.0f} s of training"
-            )
+            accuracy, trained = 100 * row["test"]["mean"], row["train_seconds"]
+            print(f"  {row['variant']}: test {accuracy:.2f} %, {trained:.0f} s of training")
 
 
 def main():
     """Run the parts that the command line names, or all of them."""
-    print(
-        f"{time.strftime('%Y-%m-%d')}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-    )
+    print(f"{time.strftime('%Y-%m-%d')}, {cpu_kind()}, {os.cpu_count()} cores")
     parts = {"answer": answer, "quick_start": quick_start, "mnist": mnist}
     for name in sys.argv[1:] or parts:
         parts[name]()

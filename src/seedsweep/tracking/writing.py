@@ -66,7 +66,7 @@ class RunWriter:
         self.store.client.log_batch(self.run_id, tags=entities)
 
     def describe(self, markdown: str, file: Path) -> None:
-        """Show a text on the run's page, or where it is too long for that, name the file; store the file too."""
+        """Store a file, and show its text on the run's page, or its name where the text is too long."""
         shown = markdown if len(markdown) <= TAG_LIMIT else f"See {file.name} among the artifacts."
         self.tags({DESCRIPTION_TAG: shown})
         self.store.client.log_artifact(self.run_id, str(file))
