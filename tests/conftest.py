@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
+import numpy as np
 import pytest
 
 from seedsweep.config import read_config, register_resolvers
@@ -20,6 +21,10 @@ if "SEEDSWEEP_DATA" not in os.environ and _BESIDE.is_file():
     os.environ["SEEDSWEEP_DATA"] = str(_BESIDE)
 
 
+# What commands are started with, whatever a test's own process has set since.
+ENVIRONMENT = dict(os.environ)
+
+
 @pytest.fixture(scope="session")
 def mnist():
     """The path of the full MNIST."""
@@ -30,7 +35,7 @@ def mnist():
 
 
 @pytest.fixture
-def compose():
+def compose(hydra_restore_singletons):  # noqa: ARG001 - Hydra keeps its version base in one
     """A function from overrides to the checked config that they compose."""
     register_resolvers()
 
@@ -67,7 +72,7 @@ class Shell:
         ended = subprocess.run(
             command,
             cwd=self.directory,
-            env={**os.environ, **environment},
+            env={**ENVIRONMENT, **environment},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -81,3 +86,27 @@ class Shell:
 def shell(tmp_path):
     """A shell in an empty directory."""
     return Shell(tmp_path)
+
+
+def store_of(directory):
+    """The store that commands in a directory have written to."""
+    from seedsweep.tracking.store import existing_store
+
+    return existing_store(f"sqlite:///{directory}/mlflow.db", "seedsweep")
+
+
+def small_data(directory):
+    """Arguments for trials of a second: 300 images of 8 × 8 pixels that a network can learn."""
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    x = rng.integers(0, 100, size=(300, 8, 8), dtype=np.uint8)
+    x[np.arange(300), y] += 150
+    path = directory / "small.npz"
+    np.savez(path, x_train=x, y_train=y)
+    return ["data=npz", f"data.path={path}", "batch_size=32", "epochs=2"]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """See `small_data`."""
+    return [*small_data(tmp_path), "model=conv1"]

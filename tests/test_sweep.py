@@ -4,28 +4,17 @@ import os
 import re
 import shlex
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from contextlib import contextmanager, suppress
 
 import numpy as np
-import psutil
 import pytest
-from conftest import ROOT, Shell
+from conftest import ROOT, Shell, small_data, store_of
 
 from seedsweep.tracking.reading import find_sweep
-from seedsweep.tracking.store import existing_store
 from seedsweep.trials.spec import setting_names
 
 pytestmark = pytest.mark.train
 
 SWEEP = ["-m", "model=mlp,conv1", "seed=1,2", "epochs=2", "opt=sgd"]
-
-
-def store_of(directory):
-    return existing_store(f"sqlite:///{directory}/mlflow.db", "seedsweep")
 
 
 @pytest.fixture(scope="module")
@@ -139,23 +128,6 @@ def test_a_single_trial_looks_like_a_sweep_s_child(single):
     assert shell.seedsweep("table").out.strip() in ended.out
 
 
-def small_data(directory):
-    """Arguments for trials of a second: 300 images of 8 × 8 pixels that a network can learn."""
-    rng = np.random.default_rng(0)
-    y = np.arange(300) % 3
-    x = rng.integers(0, 100, size=(300, 8, 8), dtype=np.uint8)
-    x[np.arange(300), y] += 150
-    path = directory / "small.npz"
-    np.savez(path, x_train=x, y_train=y)
-    return ["data=npz", f"data.path={path}", "batch_size=32", "epochs=2"]
-
-
-@pytest.fixture
-def small(tmp_path):
-    """See `small_data`."""
-    return [*small_data(tmp_path), "model=conv1"]
-
-
 HOSTILE = "a'b\\\"|<i>${x}[]$y$\n="
 
 
@@ -195,83 +167,3 @@ def test_a_hostile_name_reaches_mlflow_and_the_table_whole(troubled):
     """Quotes, brackets, a dollar and a newline go through every layer."""
     trials = find_sweep(store_of(troubled[0].directory), None).trials
     assert {trial.settings["model.name"] for trial in trials} == {HOSTILE, "mlp"}
-
-
-def test_the_same_weights_whoever_trains_and_whenever(shell, small):
-    """One worker ten times in a row, four at once, and Hydra's basic launcher agree to the last bit."""
-    recipe = ["-m", *small, "model.batch_norm=true", "model.conv_filters=[8]", "opt=adam"]
-    launches = {
-        "one": [*recipe, "seed=range(1,11)", "hydra.launcher.workers=1"],
-        "four": [*recipe, "seed=7,8,9,10", "hydra.launcher.workers=4"],
-        "basic": [*recipe, "seed=10", "hydra/launcher=basic"],
-    }
-    weights = {}
-    for launch, arguments in launches.items():
-        ended = shell.sweep(*arguments)
-        assert ended.code == 0, ended.out + ended.err
-        trials = find_sweep(store_of(shell.directory), None).trials
-        weights[launch] = {trial.tags["trial_id"]: trial.tags["weights_sha256"] for trial in trials}
-    assert len(weights["one"]) == len(set(weights["one"].values())) == 10
-    assert len(weights["four"]) == 4
-    assert weights["four"].items() <= weights["one"].items()
-    assert weights["basic"].items() <= weights["one"].items()
-
-
-@contextmanager
-def in_training(shell, *arguments):
-    """A sweep of two trials with at least one epoch behind each, as a running process; ended in any case."""
-    command = [
-        sys.executable,
-        "-u",
-        str(ROOT / "sweep.py"),
-        "-m",
-        *arguments,
-        "seed=1,2",
-        "hydra.launcher.workers=2",
-    ]
-    with subprocess.Popen(
-        command,
-        cwd=shell.directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as parent:
-        try:
-            while "on core 1" not in (line := parent.stdout.readline()):
-                assert line, "the sweep ended before it began"
-            store = store_of(shell.directory)
-            deadline = time.monotonic() + 60
-            while sum("loss" in trial.metrics for trial in find_sweep(store, None).trials) < 2:
-                assert time.monotonic() < deadline, "no trial ended its first epoch"
-                time.sleep(0.1)
-            yield parent
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(parent.pid, signal.SIGKILL)
-
-
-def test_a_killed_worker_is_recorded_and_its_sibling_finishes(shell, small):
-    """The trial is FAILED with its reason, the other one FINISHED, exit code 1."""
-    with in_training(shell, *small, "epochs=30") as parent:
-        children = psutil.Process(parent.pid).children()
-        next(child for child in children if "spawn_main" in " ".join(child.cmdline())).kill()
-        out, _ = parent.communicate(timeout=120)
-    assert parent.returncode == 1, out
-    assert "killed by SIGKILL" in out
-    trials = find_sweep(store_of(shell.directory), None).trials
-    assert sorted(trial.status for trial in trials) == ["failed", "finished"]
-    assert "1 failed: WorkerDied: the worker process was killed by SIGKILL" in shell.seedsweep("table").out
-
-
-def test_ctrl_c_leaves_a_table_and_no_running_run(shell, small):
-    """Exit code 130; what was running is KILLED."""
-    with in_training(shell, *small, "epochs=2000") as parent:
-        os.killpg(parent.pid, signal.SIGINT)
-        out, _ = parent.communicate(timeout=60)
-    assert parent.returncode == 130, out
-    store = store_of(shell.directory)
-    sweep = find_sweep(store, None)
-    assert [trial.status for trial in sweep.trials] == ["killed", "killed"]
-    assert store.client.get_run(sweep.run_id).info.status == "KILLED"
-    assert "table: " in out
