@@ -22,7 +22,8 @@ if "SEEDSWEEP_DATA" not in os.environ and _BESIDE.is_file():
 
 
 # What commands are started with, whatever a test's own process has set since.
-ENVIRONMENT = dict(os.environ)
+ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}  # the suite is about CPUs, on any machine
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 
 @pytest.fixture(scope="session")

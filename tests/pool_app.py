@@ -34,6 +34,8 @@ def end(how):
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "leave":
+        os._exit(0)
     if how == "unpicklable":
         return threading.Lock()
     return None
@@ -44,14 +46,14 @@ def main(config: DictConfig):
     began = time.time()
     time.sleep(config.seconds)
     noted = {
+        "do": config.do,
         "n": config.n,
         "pid": os.getpid(),
         "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
-        "slot": os.environ.get("SEEDSWEEP_SLOT"),
         "began": began,
         "ended": time.time(),
     }
-    Path(f"job{config.n}.json").write_text(json.dumps(noted), encoding="utf-8")
+    Path(f"job-{config.do}-{config.n}.json").write_text(json.dumps(noted), encoding="utf-8")
     return end(config.do)
 
 

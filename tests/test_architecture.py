@@ -1,5 +1,6 @@
 """The one model family says every published architecture exactly."""
 
+import numpy as np
 import pytest
 
 from seedsweep.errors import BadInput
@@ -65,9 +66,6 @@ PUBLISHED = {
 @pytest.fixture(scope="module")
 def build():
     """A function from a checked config to its Keras network, for grey images of 28 × 28 pixels."""
-    import os
-
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     from seedsweep.training import network
 
     return lambda run, side=28: network.build(run.trial.model, run.trial.reg, (side, side, 1), 10)
@@ -113,13 +111,36 @@ def test_batch_norm_stands_between_convolution_and_activation(compose, build):
     assert layers_of(build(run))[:7] == [*block, *block, "MaxPooling2D"]
 
 
-@pytest.mark.parametrize("penalty", ["l1", "l2"])
-def test_the_penalty_is_on_every_kernel_and_on_nothing_else(compose, build, penalty):
-    """Convolutions, hidden dense layers and the output layer are penalised; biases are not."""
-    model = build(compose("model=conv2", f"reg={penalty}"))
-    kernels = [layer for layer in model.layers if hasattr(layer, "kernel_regularizer")]
-    assert [layer.kernel_regularizer is not None for layer in kernels] == [True] * 4
-    assert all(layer.bias_regularizer is None for layer in kernels)
+@pytest.mark.parametrize(("penalty", "power"), [("l1", 1), ("l2", 2)])
+def test_the_penalty_is_on_every_kernel_and_on_nothing_else(compose, build, penalty, power):
+    """Strength × Σ|w| or Σw² over convolutions, hidden dense layers and the output layer; biases are free."""
+    model = build(compose("model=conv2", f"reg={penalty}", "reg.strength=0.01"))
+    kernels = [np.asarray(layer.kernel) for layer in model.layers if hasattr(layer, "kernel")]
+    assert len(kernels) == len(model.losses) == 4
+    expected = 0.01 * sum((np.abs(kernel) ** power).sum() for kernel in kernels)
+    assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["opt=sgd", "opt.learning_rate=0.3", "opt.momentum=0.5"], {"learning_rate": 0.3, "momentum": 0.5}),
+        (["opt=rmsprop", "opt.momentum=0.4"], {"learning_rate": 0.001, "momentum": 0.4}),
+        (["opt=adamw", "opt.weight_decay=0.1"], {"learning_rate": 0.001, "weight_decay": 0.1}),
+        (["opt=adadelta"], {"learning_rate": 1.0}),
+        (["opt=adam"], {"learning_rate": 0.001}),
+        (["opt=nadam"], {"learning_rate": 0.001}),
+    ],
+)
+def test_the_optimizer_gets_every_setting(compose, overrides, expected):
+    """What the config says is what Keras has."""
+    from seedsweep.training import network
+
+    trial = compose(*overrides).trial
+    optimizer = network.optimizer(trial.opt)
+    assert type(optimizer).__name__.lower() == trial.opt.name
+    built = optimizer.get_config()
+    assert {name: built[name] for name in expected} == pytest.approx(expected)
 
 
 def test_the_initializer_draws_the_output_layer_too(compose, build):

@@ -75,6 +75,19 @@ CASES = [
         "model.padding=same",
     ),
     (["opt=adam", "opt.momentum=0.9"], "opt=adam has no momentum, got 0.9", "opt=sgd opt.momentum=0.9"),
+    (["-m", "hydra.launcher.gpus=0"], "must be a list of numbers or UUIDs, got 0", "hydra.launcher.gpus=[]"),
+    (["-m", "threads=0"], "threads must be a whole number ≥ 1, got 0", "threads=1"),
+    (["-m", "hydra.sweeper.max_batch_size=0"], "must be null or a whole number ≥ 1, got 0", "max_batch_size=null"),
+    (["-m", "hydra.sweep.dir=/proc/nope"], "cannot write to /proc/nope", "hydra.sweep.dir="),
+    (["hydra.launcher.foo=1"], "no setting 'hydra.launcher.foo'", "--cfg hydra"),
+    (["-m", "hydra.launcher.gpus=0,1"], "cannot be swept over", "hydra.launcher.gpus="),
+    (["model=[conv1,conv2]"], "would merge several choices into one", "-m model=conv1,conv2"),
+    (["sweeps=depth"], "a sweep was named, and this trains one trial", "put -m first: python sweep.py -m sweeps=depth"),
+    (["seed=4294967296"], "seed must be a whole number ≤ 4294967295", "seed=1"),
+    (["tracking=null"], "tracking must be a group of settings, got null", "leave it out"),
+    (["tracking.name=2024"], "tracking.name must be a text, got 2024", "tracking.name=\"'2024'\""),
+    (["model.pool_after=[9]"], "convolutions from 1 to 3, each once, in order, got [9]", "model.pool_after=[3]"),
+    (["~nokey"], "nokey", "--help"),
     (["--config-name", "nope"], "no config 'nope'", "--config-name"),
 ]
 
@@ -143,6 +156,26 @@ def test_a_bad_data_file_is_refused_before_anything_starts(shell, arrays, what):
         assert ended.code == 2
         assert what in ended.err
         assert list(shell.directory.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("uri", ["nope://x", "sqlite:////proc/nope/mlflow.db"])
+def test_a_store_that_cannot_be_used_is_said(shell, uri):
+    """For a sweep, and for a table of one; no trial starts."""
+    ended = shell.sweep("-m", f"tracking.uri='{uri}'", "seed=1,2")
+    assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
+    assert f"cannot use the store {uri}" in ended.err
+    assert "started" not in ended.out
+    assert shell.seedsweep("table", "--uri", uri).code == 2
+
+
+def test_a_config_directory_of_one_s_own_works_for_a_single_trial(shell):
+    """--config-dir adds to conf/, and its files are checked like any other."""
+    directory = shell.directory / "mine" / "model"
+    directory.mkdir(parents=True)
+    text = (CONF / "model" / "conv1.yaml").read_text(encoding="utf-8")
+    (directory / "own.yaml").write_text(text.replace("kernel_size: 3", "kernel_size: x"), encoding="utf-8")
+    ended = shell.sweep("--config-dir", "mine", "model=own")
+    assert "model.kernel_size must be a whole number ≥ 1, got 'x'" in ended.err
 
 
 def test_no_sweep_to_make_a_table_of_is_said(shell):

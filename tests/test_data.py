@@ -118,7 +118,7 @@ def test_a_data_set_is_known_by_its_arrays_not_by_its_file(tmp_path):
     changed = x.copy()
     changed[-1, -1, -1] ^= 1
     np.savez(tmp_path / "c.npz", x_train=changed, y_train=y)
-    a, b, c = (read_npz(tmp_path / f"{name}.npz").sha256() for name in "abc")
+    a, b, c = (read_npz(tmp_path / f"{name}.npz").sha256 for name in "abc")
     assert a == b
     assert a != c
 
@@ -158,6 +158,8 @@ BAD_FILES = {
     ),
     "nothing": ({"x_train": X[:0], "y_train": Y[:0]}, "x_train is empty"),
     "NaN": ({"x_train": np.full((30, 6, 6), np.nan), "y_train": Y}, "NaN or infinite"),
+    "a single label": ({"x_train": X, "y_train": np.int64(1)}, "one whole number an image, got the shape ()"),
+    "no pixels": ({"x_train": X[:, :0], "y_train": Y}, "x_train is empty"),
     "pickled objects": (
         {"x_train": np.array([{}], dtype=object), "y_train": Y[:1]},
         "pickled Python objects",
@@ -182,6 +184,27 @@ def test_a_file_cut_short_is_refused(npz, kept):
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(BadInput, match=r"does not read as an \.npz file"):
         read_npz(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    """One array alone, text, and a compressed file with a damaged middle."""
+    single, text, damaged = (tmp_path / name for name in ("single.npz", "text.npz", "damaged.npz"))
+    with single.open("wb") as file:
+        np.save(file, X)
+    text.write_text("x_train,y_train", encoding="utf-8")
+    np.savez_compressed(damaged, x_train=X, y_train=Y)
+    content = bytearray(damaged.read_bytes())
+    content[200:400] = b"\xff" * 200
+    damaged.write_bytes(bytes(content))
+    for path in (single, text, damaged):
+        with pytest.raises(BadInput, match=r"does not read as an \.npz file"):
+            read_npz(path)
+
+
+def test_too_few_images_to_split_are_refused(npz):
+    """A fifth of four images is none."""
+    with pytest.raises(BadInput, match="too few"):
+        dataset.prepare(data(), read_npz(npz(x_train=X[:4], y_train=Y[:4])))
 
 
 def test_the_full_mnist_is_recognised_by_its_arrays(mnist):

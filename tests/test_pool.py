@@ -26,10 +26,11 @@ def pool(tmp_path):
 
     def run(*arguments, gpus=0, **environment):
         if gpus:
-            environment |= {"SIMULATED_GPUS": str(gpus), "PYTHONPATH": str(TESTS / "simulated_gpus")}
+            simulated = {"SIMULATED_GPUS": str(gpus), "PYTHONPATH": str(TESTS / "simulated_gpus")}
+            environment = simulated | {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(gpus)))} | environment
         ended = shell.sweep("-m", *arguments, **environment)
         jobs = [json.loads(path.read_text()) for path in tmp_path.glob("job*.json")]
-        return ended, sorted(jobs, key=lambda job: job["n"])
+        return ended, sorted(jobs, key=lambda job: (job["do"], job["n"]))
 
     return run
 
@@ -69,6 +70,8 @@ def test_the_shell_s_choice_of_gpus_is_honoured(pool):
         ("", None, []),
         ("-1", None, []),
         ("1,7,0", None, ["1"]),  # CUDA ignores all that follows a wrong name
+        ("0,0,GPU-00000000", None, ["0"]),
+        (None, ["GPU-00000001-aaaa"], ["1"]),
         ("GPU-00000001", None, ["GPU-00000001"]),
         (None, [1], ["1"]),
         (None, [], []),
@@ -85,12 +88,21 @@ def test_slots_follow_the_shell_and_the_setting(monkeypatch, shell_says, wanted,
     assert found == (expected or ["-1"] * 3)
 
 
-def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ([9], r"GPU 9 not present; found \[0, 1\]"),
+        (["GPU-7"], r"GPU GPU-7 not present; found \[0, 1\]"),
+        ([0, "GPU-00000000"], "names a GPU twice"),
+        (0, "must be a list of numbers or UUIDs, got 0"),
+    ],
+)
+def test_gpus_that_cannot_be_used_are_refused(monkeypatch, wanted, message):
     """The error says which there are."""
-    monkeypatch.setattr(slots, "_present_gpus", lambda: ["GPU-0"])
+    monkeypatch.setattr(slots, "_present_gpus", lambda: ["GPU-00000000-aaaa", "GPU-00000001-aaaa"])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    with pytest.raises(BadInput, match=r"GPU 9 not present; found \[0\]"):
-        slots.find_slots([9], None, 1)
+    with pytest.raises(BadInput, match=message):
+        slots.find_slots(wanted, None, 1)
 
 
 @pytest.mark.parametrize(
@@ -113,14 +125,16 @@ def test_cores_and_memory_bound_the_slots(monkeypatch, cores, free_gib, threads,
         ("kill", "killed by SIGKILL"),
         ("segfault", "killed by SIGSEGV"),
         ("unpicklable", "cannot be sent to the parent"),
+        ("leave", "ended by itself with exit code 0"),
     ],
 )
 def test_a_trial_that_ends_badly_takes_nobody_along(pool, how, said):
     """It is named when it happens; the jobs before, beside and after it end well."""
-    ended, jobs = pool(f"do={how},work", "n=10,11,12", "hydra.launcher.workers=2", "seconds=0.2")
+    ended, jobs = pool(f"do={how},work", "n=1,2,3", "hydra.launcher.workers=2", "seconds=0.2")
     assert said in ended.out
     assert ended.out.count("failed   ") == 3
-    assert {10, 11, 12} <= {job["n"] for job in jobs}
+    assert [job["n"] for job in jobs if job["do"] == "work"] == [1, 2, 3]
+    assert ended.code == 1
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):

@@ -49,9 +49,7 @@ def test_the_core_is_pure():
     """What a trial is needs the standard library only."""
     for path in (SOURCE / "trials").glob("*.py"):
         for name in imports(path):
-            assert name.split(".")[0] in {*sys.stdlib_module_names, "seedsweep"}, (
-                f"{path.name} imports {name}"
-            )
+            assert name.split(".")[0] in {*sys.stdlib_module_names, "seedsweep"}, f"{path.name} imports {name}"
 
 
 PARENT = """
@@ -71,9 +69,7 @@ if __name__ == "__main__":
 def imported_by(arguments, directory):
     script = directory / "parent.py"
     libraries = {"tensorflow", "keras", "mlflow", "pandas", "ray", "jax", "torch"}
-    script.write_text(
-        PARENT.format(arguments=arguments, conf=str(CONF), libraries=libraries), encoding="utf-8"
-    )
+    script.write_text(PARENT.format(arguments=arguments, conf=str(CONF), libraries=libraries), encoding="utf-8")
     ended = subprocess.run(
         [sys.executable, str(script)], cwd=directory, capture_output=True, text=True, check=False, timeout=120
     )

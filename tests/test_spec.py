@@ -6,14 +6,10 @@ from conftest import CONF, ROOT
 from seedsweep.errors import BadInput
 from seedsweep.trials.spec import Trial
 
-GROUPS = {
-    group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in ("model", "opt", "reg")
-}
+GROUPS = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in ("model", "opt", "reg")}
 
 
-@pytest.mark.parametrize(
-    ("group", "choice"), [(group, name) for group, names in GROUPS.items() for name in names]
-)
+@pytest.mark.parametrize(("group", "choice"), [(group, name) for group, names in GROUPS.items() for name in names])
 def test_every_file_of_every_group_composes(compose, group, choice):
     """Each gives a valid trial that carries the file's name."""
     assert getattr(compose(f"{group}={choice}").trial, group).name == choice
@@ -37,9 +33,7 @@ def test_the_settings_are_flat_and_complete(compose):
     settings = compose("opt=sgd").trial.settings()
     assert settings["opt.name"] == "sgd"
     assert settings["model.conv_filters"] == [32, 32, 64]
-    assert {"seed", "epochs", "batch_size", "precision", "backend", "reg.strength", "data.path"} <= set(
-        settings
-    )
+    assert {"seed", "epochs", "batch_size", "precision", "backend", "reg.strength", "data.path"} <= set(settings)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The main job, end to end: commands as a user types them, real training, a real store."""
 
-import os
 import re
 import shlex
 import shutil
@@ -76,7 +75,6 @@ def test_a_child_has_all_params_metrics_and_tags(swept):
 
 def test_a_child_has_its_files_and_they_agree_with_its_metrics(swept):
     """The stored network gives the stored predictions, and those the stored accuracy."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     import keras
 
     from seedsweep.training.sources import read_mnist5k
@@ -145,6 +143,36 @@ def troubled(tmp_path_factory):
     shell = Shell(directory, project / "sweep.py")
     rates = "opt.learning_rate=0.01,1e30"
     return shell, shell.sweep("-m", *small_data(directory), "model=hostile,mlp", "opt=sgd", rates, "seed=1,1")
+
+
+def test_a_single_trial_that_diverges_is_one_line(shell):
+    """Exit code 1, no traceback on the screen, and the run says why."""
+    ended = shell.sweep(*small_data(shell.directory), "model=mlp", "opt=sgd", "opt.learning_rate=1e30")
+    assert (ended.code, "Traceback" in ended.err) == (1, False)
+    assert ended.err.strip().splitlines()[-1].startswith("error: Diverged: loss became")
+    (trial,) = find_sweep(store_of(shell.directory), None).trials
+    assert trial.status == "failed"
+
+
+@pytest.mark.parametrize(("shape", "scale"), [((3,), "unit"), ((), "raw")])
+def test_colour_and_raw_pixels_are_trained_on(shell, shape, scale):
+    """Own images in colour, and grey ones as they are."""
+    x = np.random.default_rng(0).integers(0, 256, size=(90, 7, 9, *shape), dtype=np.uint8)
+    np.savez(shell.directory / "own.npz", x_train=x, y_train=np.arange(90) % 3)
+    ended = shell.sweep(
+        "data=npz", "data.path=own.npz", f"data.scale={scale}", "model=conv1", "epochs=1", "batch_size=9"
+    )
+    assert ended.code == 0, ended.err
+    assert "own.npz (sha256 " in ended.out.splitlines()[0]
+
+
+def test_the_full_mnist_trains_from_the_command_line(shell, mnist):
+    """60,000 images, through the same door."""
+    ended = shell.sweep(
+        "data=mnist", "model=mlp", "model.dense_units=[8]", "epochs=1", "batch_size=1000", SEEDSWEEP_DATA=str(mnist)
+    )
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == "data: mnist: 54,000 train, 6,000 validation, 10,000 test"
 
 
 def test_a_diverging_variant_is_named_and_the_others_finish(troubled):

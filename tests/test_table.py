@@ -34,11 +34,7 @@ TAGS = {
 
 
 def trial(accuracy=None, seed=1, status="finished", failure=None, **settings):
-    metrics = (
-        {}
-        if accuracy is None
-        else {"test_accuracy": accuracy, "val_accuracy": accuracy, "train_seconds": 10.0}
-    )
+    metrics = {} if accuracy is None else {"test_accuracy": accuracy, "val_accuracy": accuracy, "train_seconds": 10.0}
     tags = {**TAGS, **({"failure": failure} if failure else {})}
     return TrialRecord(f"run{seed}", status, {**SETTINGS, "seed": str(seed), **settings}, metrics, tags)
 
@@ -93,6 +89,13 @@ def test_what_failed_stands_last_with_its_reason():
     ]
     assert rows[0].seeds == (1,)
     assert rows[1].test is None
+
+
+def test_two_data_sets_are_never_folded_into_one_row():
+    """Equal settings on other images are another variant, whatever their files are called."""
+    here, there = trial(0.9), trial(0.5)
+    there.tags["dataset_sha256"] = "cd" * 32
+    assert [row.test.n for row in table(here, there).rows] == [1, 1]
 
 
 def test_the_heading_says_what_the_numbers_rest_on():

@@ -13,9 +13,7 @@ FORMATS = ("md", "html", "csv", "latex", "json")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one subcommand and exit: 0 done, 2 bad input."""
-    parser = argparse.ArgumentParser(
-        prog="python -m seedsweep", description="Read what sweeps left in MLflow."
-    )
+    parser = argparse.ArgumentParser(prog="python -m seedsweep", description="Read what sweeps left in MLflow.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     table = commands.add_parser("table", help="write a sweep's comparison table again, from MLflow alone")
     table.add_argument(
@@ -26,20 +24,26 @@ def main(arguments: list[str] | None = None) -> None:
     )
     table.add_argument("--format", choices=FORMATS, default="md", help="default: md")
     table.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the terminal")
-    table.add_argument(
-        "--uri", help="MLflow's tracking URI; default: MLflow's own, mlflow.db in this directory"
-    )
+    table.add_argument("--uri", help="MLflow's tracking URI; default: MLflow's own, mlflow.db in this directory")
     table.add_argument("--experiment", default="seedsweep", help="default: seedsweep")
     chosen = parser.parse_args(arguments)
     try:
         text = _table(chosen.sweep, chosen.format, chosen.uri, chosen.experiment)
         if chosen.output:
-            chosen.output.write_text(text, encoding="utf-8")
+            _write(chosen.output, text)
         else:
             sys.stdout.write(text)
     except BadInput as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command line speaks
         sys.exit(2)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fix = "-o FILE in a directory that is there"
+        raise BadInput(f"cannot write {path}: {error.strerror}", where="-o", fix=fix) from error
 
 
 def _table(sweep: str | None, form: str, uri: str | None, experiment: str) -> str:

@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from seedsweep.config import read_config
-from seedsweep.errors import BadInput
+from seedsweep.errors import BadInput, TrialCrashed, TrialError, reason
 from seedsweep.launching.slots import enter_first_slot
 from seedsweep.trials.identity import trial_id
 from seedsweep.trials.variants import name_variants, spell
@@ -59,14 +59,21 @@ def run_trial(config: DictConfig) -> float:
     alone = run.tracking.parent_run_id is None
     if alone:
         log.info("data: %s", dataset.description)
-    name = run_name(trial, run.tracking.variant or name_variants([trial.settings()])[0])
-    writer = _open_run(store, run, name, dataset, computes)
+    variant = run.tracking.variant or name_variants([(trial.settings(), dataset.sha256)])[0]
+    name = run.tracking.name if alone and run.tracking.name else run_name(trial, variant)
+    writer = _open_run(store, run, name, variant, dataset, computes)
     try:
         metrics = _train(run, name, dataset, writer)
-    except BaseException as error:
-        killed = isinstance(error, KeyboardInterrupt)
-        writer.fail(reason(error), traceback.format_exc(), status="KILLED" if killed else "FAILED")
+    except (KeyboardInterrupt, SystemExit) as stop:
+        writer.fail(reason(stop), traceback.format_exc(), status="KILLED")
         raise
+    except TrialError as error:
+        writer.fail(reason(error), traceback.format_exc())
+        raise
+    except Exception as error:
+        writer.fail(reason(error), traceback.format_exc())
+        log.exception("%s crashed", name)
+        raise TrialCrashed(reason(error)) from error
     if alone:
         from seedsweep.reporting.table import table_of
         from seedsweep.tracking.reading import read_sweep
@@ -84,9 +91,7 @@ def load_checked(trial: Trial) -> Dataset:
     from seedsweep.training import dataset, runtime
 
     if not runtime.is_installed(trial.backend):
-        raise BadInput(
-            f"backend={trial.backend} is not installed", where="backend", fix=f"pip install {trial.backend}"
-        )
+        raise BadInput(f"backend={trial.backend} is not installed", where="backend", fix=f"pip install {trial.backend}")
     loaded = dataset.load(trial.data)
     if trial.batch_size > len(loaded.train):
         raise BadInput(
@@ -103,12 +108,6 @@ def run_name(trial: Trial, variant: str) -> str:
     return f"{variant} · seed {trial.seed}"
 
 
-def reason(error: BaseException) -> str:
-    """Return an error in one line."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-
-
 @lru_cache(maxsize=1)
 def _store(uri: str | None, experiment: str) -> Store:
     """Open the store once a process; importing MLflow waits until here."""
@@ -117,16 +116,14 @@ def _store(uri: str | None, experiment: str) -> Store:
     return open_store(uri, experiment)
 
 
-def _open_run(store: Store, run: RunConfig, name: str, dataset: Dataset, computes: Runtime) -> RunWriter:
+def _open_run(store: Store, run: RunConfig, name: str, variant: str, dataset: Dataset, computes: Runtime) -> RunWriter:
     from seedsweep.tracking.writing import JOB_TAG, start_trial
 
     trial = run.trial
     releases = {**computes.versions, "seedsweep": metadata.version("seedsweep")}
     tags = {
-        "trial_id": trial_id(
-            trial, dataset_sha256=dataset.sha256, versions=computes.versions, device=computes.device
-        ),
-        "variant": run.tracking.variant or name_variants([trial.settings()])[0],
+        "trial_id": trial_id(trial, dataset_sha256=dataset.sha256, versions=computes.versions, device=computes.device),
+        "variant": variant,
         "dataset": dataset.description,
         "dataset_sha256": dataset.sha256,
         "hardware": computes.device,
@@ -149,9 +146,7 @@ def _train(run: RunConfig, name: str, dataset: Dataset, writer: RunWriter) -> di
         writer.epoch(metrics)
         shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.values.items())
         progress = (_job_number(), metrics.epoch, run.trial.epochs)
-        log.info(
-            "%s  epoch %d/%d  %s", name, metrics.epoch, run.trial.epochs, shown, extra={"epoch": progress}
-        )
+        log.info("%s  epoch %d/%d  %s", name, metrics.epoch, run.trial.epochs, shown, extra={"epoch": progress})
 
     trained = train(run.trial, dataset, on_epoch)
     final = {
@@ -205,9 +200,13 @@ def _job_number() -> int:
     return 0 if OmegaConf.is_missing(job, "num") else int(job.num)
 
 
+# What a sweep adds to the overrides of its trials.
+TOLD = ("tracking.uri", "tracking.parent_run_id", "tracking.variant")
+
+
 def typed_overrides(hydra_config: HydraConf) -> list[str]:
-    """Return the overrides that a user typed: those that the sweeper adds for its trials are left out."""
-    return [str(text) for text in hydra_config.overrides.task if not str(text).startswith("tracking.")]
+    """Return the overrides that say what is trained: where results go is left out."""
+    return [str(text) for text in hydra_config.overrides.task if str(text).partition("=")[0] not in TOLD]
 
 
 def _reproduce_command() -> str:

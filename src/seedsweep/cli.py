@@ -6,21 +6,30 @@ Exit codes: 0 all trials finished; 1 some failed; 2 bad input, nothing was start
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra._internal.utils import get_args_parser
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.utils import setup_globals
+from hydra.types import RunMode
 
-from seedsweep.app import run_trial
-from seedsweep.config import read_config, register_resolvers
-from seedsweep.errors import BadInput, SweepInterrupted, TrialsFailed
+from seedsweep.app import load_checked, run_trial
+from seedsweep.config import current_hydra_config, read_config, register_resolvers
+from seedsweep.errors import BadInput, SweepInterrupted, TrialError, TrialsFailed, reason
 from seedsweep.hydra_errors import as_bad_input
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from omegaconf import DictConfig
 
 CONFIG_NAME = "config"
 _HYDRA_VERSION = "1.3"
@@ -46,8 +55,8 @@ def main(config_directory: Path) -> None:
         _leave(130, "interrupted")
     except SweepInterrupted as stop:
         _leave(130, str(stop))
-    except TrialsFailed as failed:
-        _leave(1, f"error: {failed}")
+    except (TrialsFailed, TrialError) as failed:
+        _leave(1, f"error: {reason(failed) if isinstance(failed, TrialError) else failed}")
     except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else could show it
         bad = error if isinstance(error, BadInput) else as_bad_input(error, config_directory)
         if bad is None or wants_trace:
@@ -67,6 +76,8 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
     Raises:
         BadInput: the command line or the trial that it composes cannot be used.
     """
+    if {"-h", "--help", "--version"} & set(arguments):
+        return
     parsed, unknown = get_args_parser().parse_known_args(list(arguments))
     if unknown and all("=" in word and not word.startswith("-") for word in unknown):
         raise BadInput(
@@ -74,19 +85,40 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
             where="command line",
             fix="put -m first: python sweep.py -m " + " ".join([*parsed.overrides, *unknown]),
         )
-    asks = parsed.help or parsed.hydra_help or parsed.version if hasattr(parsed, "version") else parsed.help
-    other = parsed.multirun or parsed.cfg or parsed.info or parsed.shell_completion or parsed.hydra_help
-    if (
-        asks
-        or other
-        or parsed.experimental_rerun
-        or any(text.startswith("hydra.mode=") for text in parsed.overrides)
-    ):
+    for text in parsed.overrides:
+        if match := _GROUP_LIST.match(text):
+            raise BadInput(
+                f"{text} would merge several choices into one",
+                where=match[1],
+                fix=f"-m {match[1]}={match[2].replace(' ', '')} trains one after another",
+            )
+    asks = parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion or parsed.experimental_rerun
+    if asks or parsed.multirun or any(text.startswith("hydra.mode=") for text in parsed.overrides):
         return
-    with hydra.initialize_config_dir(str(parsed.config_dir or config_directory), version_base=_HYDRA_VERSION):
-        config = hydra.compose(
-            parsed.config_name or CONFIG_NAME, list(parsed.overrides), return_hydra_config=False
+    config = _composed(parsed, config_directory)
+    if config.hydra.sweeper.get("params"):
+        raise BadInput(
+            "a sweep was named, and this trains one trial",
+            where="sweeps",
+            fix="put -m first: python sweep.py -m " + " ".join(parsed.overrides),
         )
-    from seedsweep.app import load_checked
+    with current_hydra_config(config):
+        run = read_config(config)
+    load_checked(run.trial)
 
-    load_checked(read_config(config).trial)
+
+# A list of choices of a group: Hydra would merge them, and nobody who compares wants that.
+_GROUP_LIST = re.compile(r"^(model|opt|reg|data)=\[(.*)\]$")
+
+
+def _composed(parsed: argparse.Namespace, config_directory: Path) -> DictConfig:
+    """Compose a single trial's config as Hydra will, directories given on the command line included."""
+    version.setbase(_HYDRA_VERSION)
+    setup_globals()
+    search_path = create_config_search_path(str(Path(parsed.config_path or config_directory).absolute()))
+    if parsed.config_dir is not None:
+        extra, schema = f"file://{Path(parsed.config_dir).absolute()}", SearchPathQuery(provider="schema")
+        search_path.prepend(provider="command-line", path=extra, anchor=schema)
+    return ConfigLoaderImpl(search_path).load_configuration(
+        config_name=parsed.config_name or CONFIG_NAME, overrides=list(parsed.overrides), run_mode=RunMode.RUN
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
@@ -16,6 +18,8 @@ from seedsweep.trials.record import METRICS
 from seedsweep.trials.spec import Trial, setting_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from omegaconf import DictConfig
 
 
@@ -64,12 +68,10 @@ def read_config(config: DictConfig) -> RunConfig:
     checks.known_keys("", plain, top)
     tracking = plain["tracking"]
     if not isinstance(tracking, dict):
-        checks.refuse("tracking", "a group of settings", tracking)
+        checks.refuse("tracking", "a group of settings", tracking, "leave it out")
     checks.known_keys("tracking", tracking, Tracking.__dataclass_fields__)
     return RunConfig(
-        trial=Trial.from_config(
-            {key: value for key, value in plain.items() if key in Trial.__dataclass_fields__}
-        ),
+        trial=Trial.from_config({key: value for key, value in plain.items() if key in Trial.__dataclass_fields__}),
         objective=_objective(plain["objective"]),
         tracking=Tracking(
             uri=_text_or_none("uri", tracking["uri"]),
@@ -85,14 +87,10 @@ def _resolved(config: DictConfig, key: str) -> Any:
     try:
         value = config[key]
         return (
-            OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
-            if OmegaConf.is_config(value)
-            else value
+            OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
         )
     except MissingMandatoryValue as error:
-        raise BadInput(
-            f"{error.full_key or key} is required", where=key, fix=f"{error.full_key or key}=…"
-        ) from error
+        raise BadInput(f"{error.full_key or key} is required", where=key, fix=f"{error.full_key or key}=…") from error
     except OmegaConfBaseException as error:
         raise unresolved(error, key) from error
 
@@ -103,7 +101,7 @@ def unresolved(error: OmegaConfBaseException, key: str) -> BadInput:
     if isinstance(error, InterpolationResolutionError):
         reason = str(error).splitlines()[0]
         return BadInput(f"cannot resolve {name}: {reason}", where=name, fix=f"give it a value: {name}=…")
-    return BadInput(str(error).splitlines()[0], where=name)
+    return BadInput(str(error).splitlines()[0], where=name, fix=f"give it a value: {name}=…")
 
 
 def _objective(value: object) -> str:
@@ -125,6 +123,17 @@ def _text_or_none(key: str, value: object) -> str | None:
 def all_setting_names() -> list[str]:
     """Return the dotted path of everything that can be set, `hydra` apart."""
     return [*setting_names(), "objective", *(f"tracking.{name}" for name in Tracking.__dataclass_fields__)]
+
+
+@contextmanager
+def current_hydra_config(config: DictConfig) -> Iterator[None]:
+    """Make a composed config the one that `${hydra:…}` is resolved in."""
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)
+    try:
+        yield
+    finally:
+        HydraConfig.instance().cfg = before
 
 
 def register_resolvers() -> None:

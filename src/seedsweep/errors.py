@@ -2,10 +2,11 @@
 
 SeedsweepError
 ├── BadInput            what a user typed or handed over cannot be used; exit code 2, nothing was started
-├── SweepInterrupted    somebody pressed Ctrl-C; exit code 130
+├── SweepInterrupted    somebody pressed Ctrl-C; exit code 130 (the launcher raises LaunchInterrupted)
 ├── TrialsFailed        the sweep ended and some of its trials failed; exit code 1
 └── TrialError          one trial cannot end well; its siblings go on
     ├── Diverged        its loss is no longer a finite number
+    ├── TrialCrashed    anything else that it raised
     └── WorkerDied      the process that ran it is gone
 """
 
@@ -28,10 +29,10 @@ class BadInput(SeedsweepError):
     Args:
         what: what is wrong, with the value received and the values allowed.
         where: the setting or the file that it is about.
-        fix: what to type instead, or None when `what` already says it.
+        fix: what to type instead.
     """
 
-    def __init__(self, what: str, *, where: str, fix: str | None = None) -> None:
+    def __init__(self, what: str, *, where: str, fix: str) -> None:
         super().__init__(what, where, fix)
         self.what = what
         self.where = where
@@ -42,16 +43,27 @@ class BadInput(SeedsweepError):
         return _rebuild_bad_input, (self.what, self.where, self.fix)
 
     def __str__(self) -> str:
-        lines = f"error: {self.what} ({self.where})"
-        return f"{lines}\nfix: {self.fix}" if self.fix else lines
+        return f"error: {self.what} ({self.where})\nfix: {self.fix}"
 
 
-def _rebuild_bad_input(what: str, where: str, fix: str | None) -> BadInput:
+def _rebuild_bad_input(what: str, where: str, fix: str) -> BadInput:
     return BadInput(what, where=where, fix=fix)
 
 
 class SweepInterrupted(SeedsweepError):
     """The sweep was stopped from the keyboard before it ended."""
+
+
+class LaunchInterrupted(KeyboardInterrupt):
+    """Ctrl-C while jobs ran; no `SeedsweepError`, because Hydra must let it through.
+
+    Attributes:
+        failures: job number → error of the jobs that had failed before.
+    """
+
+    def __init__(self, failures: dict[int, BaseException]) -> None:
+        super().__init__()
+        self.failures = failures
 
 
 class TrialsFailed(SeedsweepError):
@@ -66,6 +78,13 @@ class Diverged(TrialError):
     """The training loss of a trial became NaN or infinite."""
 
 
+class TrialCrashed(TrialError):
+    """Training raised something; the message names it. The traceback is kept with the trial.
+
+    The error itself does not travel: unpickling one of TensorFlow's would import TensorFlow.
+    """
+
+
 class WorkerDied(TrialError):
     """The process that ran a trial ended before the trial did."""
 
@@ -74,3 +93,12 @@ def did_you_mean(received: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed word closest to the one received, or None when none is close."""
     close = difflib.get_close_matches(received, list(allowed), n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def reason(error: BaseException) -> str:
+    """Return an error in one line, under the name of what went wrong first."""
+    # TensorFlow's first line says only where it noticed.
+    lines = [line for line in str(error).strip().splitlines() if line and line != "Graph execution error:"]
+    if isinstance(error, TrialCrashed):
+        return lines[0]  # which names the error that it stands for
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

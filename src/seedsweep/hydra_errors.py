@@ -40,7 +40,7 @@ def as_bad_input(error: BaseException, config_directory: Path) -> BadInput | Non
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
 
 
 def _known(error: BaseException, config_directory: Path) -> BadInput | None:
@@ -61,20 +61,16 @@ def _known(error: BaseException, config_directory: Path) -> BadInput | None:
     return None
 
 
-def _missing_choice(error: MissingConfigException) -> BadInput | None:
+def _missing_choice(error: MissingConfigException) -> BadInput:
     name = (error.missing_cfg_file or "").removesuffix(".yaml")
     group, slash, choice = name.rpartition("/")
     if not slash:
         return BadInput(f"no config '{name}'", where="--config-name", fix="leave --config-name out")
     options = sorted(error.options or [])
-    close = did_you_mean(choice, options) or (options[0] if options else None)
-    available = ", ".join(options) or "none"
+    close = did_you_mean(choice, options) or (options[0] if options else "…")
     word = "sweep" if group == "sweeps" else group
-    return BadInput(
-        f"no {word} '{choice}'; available: {available}",
-        where=group,
-        fix=f"{group}={close}" if close else None,
-    )
+    what = f"no {word} '{choice}'; available: {', '.join(options) or 'none'}"
+    return BadInput(what, where=group, fix=f"{group}={close}")
 
 
 def _unparsable(error: OverrideParseException) -> BadInput:
@@ -84,15 +80,19 @@ def _unparsable(error: OverrideParseException) -> BadInput:
         if value.count(opening) > value.count(closing):
             return BadInput(f"unclosed '{opening}' in {typed}", where=key, fix=f"'{typed}{closing}'")
         if value.count(opening) < value.count(closing):
-            return BadInput(f"'{closing}' without '{opening}' in {typed}", where=key)
+            return BadInput(f"'{closing}' without '{opening}' in {typed}", where=key, fix=f"put '{opening}' before it")
     if not value and "=" not in typed:
         return BadInput(f"'{typed}' is no setting", where=typed, fix=f"{typed}=…")
     return BadInput(f"cannot read {typed}", where=key, fix=f"quote the value: \"{key}='{value}'\"")
 
 
 def _composition(message: str) -> BadInput | None:
+    """Match what Hydra's composition says; the texts are those of Hydra 1.3."""
     if match := re.search(r"Could not override '([^']*)'", message):
-        return unknown_setting(match[1].lstrip("+~"), all_setting_names())
+        key = match[1].lstrip("+~")
+        if key.startswith("hydra."):
+            return BadInput(f"no setting '{key}'", where=key, fix="python sweep.py --cfg hydra lists Hydra's settings")
+        return unknown_setting(key, all_setting_names())
     if match := re.search(r"Ambiguous value for argument '(.*)'", message):
         return BadInput(
             f"{match[1]} is a list of values to sweep over",
@@ -100,24 +100,15 @@ def _composition(message: str) -> BadInput | None:
             fix=f"put -m before the overrides: python sweep.py -m {match[1]}",
         )
     if match := re.search(r"Sweep parameters '(.*)' requires --multirun", message):
-        return BadInput(
-            f"{match[1]} sweeps",
-            where=match[1].partition("=")[0],
-            fix=f"put -m before the overrides: -m {match[1]}",
-        )
-    if match := re.search(r"Could not delete from config\.?\s*(?:'([^']*)')?", message):
-        return BadInput(
-            "there is no such setting to delete: " + message.splitlines()[0], where=match[1] or "command line"
-        )
+        key = match[1].partition("=")[0]
+        return BadInput(f"{match[1]} sweeps", where=key, fix=f"put -m before the overrides: -m {match[1]}")
     if match := re.search(r"Sweeping over Hydra's configuration is not supported : '(.*)'", message):
-        return BadInput(
-            f"{match[1]} cannot be swept over: it is Hydra's own", where=match[1].partition("=")[0]
-        )
-    if match := re.search(r"Could not find '([^']*)'|Could not load '([^']*)'", message):
-        return BadInput(message.splitlines()[0], where=match[1] or match[2])
-    if "Error merging override" in message or "Error parsing override" in message:
-        return BadInput(message.splitlines()[0], where="command line")
-    return BadInput(message.splitlines()[0], where="command line or conf/") if message else None
+        key = match[1].partition("=")[0]
+        return BadInput(f"{match[1]} cannot be swept over: it is Hydra's own", where=key, fix=f"one value: {key}=…")
+    if not message:
+        return None
+    first = " ".join(message.splitlines()[0].split())
+    return BadInput(first, where="command line or conf/", fix="python sweep.py --help shows all settings")
 
 
 def _broken_yaml(error: MarkedYAMLError, config_directory: Path) -> BadInput:

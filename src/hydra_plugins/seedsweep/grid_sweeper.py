@@ -56,6 +56,7 @@ class GridSweeper(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         _refuse_what_is_no_grid(overrides)
+        _check_batch_size(self.max_batch_size)
         (jobs,) = self.split_arguments(overrides, None)
         assert self.launcher is not None
         batches: list[Sequence[JobReturn]] = []
@@ -86,6 +87,14 @@ class GridSweeper(BasicSweeper):
         directory = Path(self.master.hydra.sweep.dir)
         directory.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.master, directory / "multirun.yaml")
+
+
+def _check_batch_size(size: object) -> None:
+    from seedsweep.errors import BadInput
+
+    if size is not None and (not isinstance(size, int) or size < 1):
+        key = "hydra.sweeper.max_batch_size"
+        raise BadInput(f"{key} must be null or a whole number ≥ 1, got {size}", where=key, fix=f"{key}=null")
 
 
 def _refuse_what_is_no_grid(overrides: Sequence[Override]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from omegaconf import open_dict
 from pebble import ProcessExpired, ProcessPool
 
-from seedsweep.errors import WorkerDied
+from seedsweep.errors import LaunchInterrupted, WorkerDied, reason
 from seedsweep.launching import worker
 from seedsweep.launching.screen import Screen
 
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from seedsweep.launching.slots import Slot
+
+
+# How often the loop looks for workers that left without a word, and how long one may be gone.
+_LOOK_SECONDS = 1.0
+_HUNG_UP_SECONDS = 2.0
 
 
 def launch(
@@ -55,7 +61,7 @@ def launch(
         One `JobReturn` a job, in the given order.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C; all workers are stopped.
+        LaunchInterrupted: Ctrl-C; all workers are stopped.
     """
     setup_globals()
     shared = cloudpickle.dumps(worker.Shared(task_function, hydra_context, Singleton.get_state()))
@@ -98,6 +104,8 @@ class _SlotWorker:
         self.slot = slot
         self._start = (slot.environment, shared, screen.relay.address, screen.relay.key)
         self._pool: ProcessPool | None = None
+        self._relay = screen.relay
+        self._began = 0.0
 
     def run(self, job: _Job) -> Future[bytes]:
         if self._pool is None:
@@ -109,7 +117,16 @@ class _SlotWorker:
                 initargs=self._start,
                 context=multiprocessing.get_context("spawn"),
             )
+        self._began = time.monotonic()
         return self._pool.schedule(worker.run, args=(cloudpickle.dumps(job.config),))
+
+    def hung_up(self) -> bool:
+        """Tell whether the process that took the job is gone, and nothing came of it for seconds.
+
+        Pebble says so by itself, unless the process ended with exit code 0.
+        """
+        gone = self._relay.gone_since(self.slot.name)
+        return gone > self._began and time.monotonic() - gone > _HUNG_UP_SECONDS
 
     def stop(self) -> None:
         if self._pool is not None:
@@ -120,30 +137,37 @@ class _SlotWorker:
 
 def _run(jobs: Iterator[_Job], workers: Sequence[_SlotWorker], screen: Screen) -> list[JobReturn]:
     results: dict[int, JobReturn] = {}
+    failures: dict[int, BaseException] = {}
     running: dict[Future[bytes], tuple[_Job, _SlotWorker]] = {}
     free = deque(workers)
-    while True:
-        while free and (job := next(jobs, None)) is not None:
-            slot_worker = free.popleft()
-            screen.started(job.number, job.label, slot_worker.slot.name)
-            running[slot_worker.run(job)] = (job, slot_worker)
-        if not running:
-            return [results[position] for position in sorted(results)]
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            job, slot_worker = running.pop(future)
-            results[job.position] = _result(future, job, slot_worker)
-            screen.ended(job.number)
-            if results[job.position].status is JobStatus.FAILED:
-                error = worker.error_of(results[job.position])
-                screen.failed(job.label, f"{type(error).__name__}: {error}")
-            free.append(slot_worker)
+    try:
+        while True:
+            while free and (job := next(jobs, None)) is not None:
+                slot_worker = free.popleft()
+                screen.started(job.number, job.label, slot_worker.slot.name)
+                running[slot_worker.run(job)] = (job, slot_worker)
+            if not running:
+                return [results[position] for position in sorted(results)]
+            done = wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED).done
+            for future in done | {future for future, (_, slot_worker) in running.items() if slot_worker.hung_up()}:
+                job, slot_worker = running.pop(future)
+                results[job.position] = result = _result(future, job, slot_worker)
+                screen.ended(job.number)
+                if result.status is JobStatus.FAILED:
+                    error = failures[job.number] = worker.error_of(result)
+                    screen.failed(job.label, reason(error))
+                free.append(slot_worker)
+    except KeyboardInterrupt as stop:
+        raise LaunchInterrupted(failures) from stop
 
 
 def _result(future: Future[bytes], job: _Job, slot_worker: _SlotWorker) -> JobReturn:
     try:
-        result: JobReturn = cloudpickle.loads(future.result())
+        result: JobReturn = cloudpickle.loads(future.result(timeout=0))
     except ProcessExpired as expired:
         error: Exception = WorkerDied(_how_it_died(expired.exitcode))
+    except TimeoutError:
+        error = WorkerDied(_how_it_died(0))
     except Exception as lost:  # noqa: BLE001 - the pool itself broke; the sweep goes on with a new one
         error = WorkerDied(f"the worker process was lost: {lost!r}")
     else:
@@ -156,6 +180,8 @@ def _result(future: Future[bytes], job: _Job, slot_worker: _SlotWorker) -> JobRe
 
 
 def _how_it_died(exitcode: int | None) -> str:
+    if exitcode == signal.SIGTERM:
+        return "the worker process was ended by SIGTERM"  # Pebble's handler turns it into this exit code
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""

@@ -8,8 +8,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import logging.handlers
+import math
 import secrets
 import sys
+import time
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -42,10 +45,11 @@ def console_handler() -> logging.Handler:
     return logging.StreamHandler(sys.stdout)
 
 
-def connect(address: Any, key: bytes) -> None:
+def connect(address: Any, key: bytes, slot: str) -> None:
     """Send this process' records to the parent from now on."""
     global _to_parent  # noqa: PLW0603 - a process has one parent
     _to_parent = Client(address, authkey=key)
+    _to_parent.send(slot)
 
 
 class Relay:
@@ -59,6 +63,9 @@ class Relay:
         self._show = show
         self.key = secrets.token_bytes(32)
         self._listener = Listener(authkey=self.key)
+        self._closed = False
+        self._readers: list[Thread] = []
+        self._gone: dict[str, float] = {}
         Thread(target=self._accept, name="relay", daemon=True).start()
 
     @property
@@ -66,25 +73,33 @@ class Relay:
         """What a worker connects to."""
         return self._listener.address
 
+    def gone_since(self, slot: str) -> float:
+        """Return when the latest worker of a slot hung up, on the monotonic clock; -inf if none did."""
+        return self._gone.get(slot, -math.inf)
+
     def close(self) -> None:
-        """Take no more connections."""
+        """Show what the workers, all ended, have still sent, and take no more connections."""
+        self._closed = True
+        for reader in self._readers:
+            reader.join(timeout=2)
+        with contextlib.suppress(OSError):
+            Client(self.address, authkey=self.key).close()  # wakes the thread that waits for one
         self._listener.close()
 
     def _accept(self) -> None:
-        while True:
+        while not self._closed:
             try:
                 connection = self._listener.accept()
-            except EOFError:
+            except (OSError, EOFError, AuthenticationError):
                 continue  # a worker that died while it introduced itself
-            except OSError:
-                return  # closed
-            Thread(target=self._read, args=(connection,), name="relay-worker", daemon=True).start()
+            reader = Thread(target=self._read, args=(connection,), name="relay-worker", daemon=True)
+            self._readers.append(reader)
+            reader.start()
 
     def _read(self, connection: Connection) -> None:
-        with connection:
+        slot = ""
+        with connection, contextlib.suppress(EOFError, OSError):
+            slot = connection.recv()
             while True:
-                try:
-                    record = connection.recv()
-                except (EOFError, OSError):
-                    return
-                self._show(record)
+                self._show(connection.recv())
+        self._gone[slot] = time.monotonic()

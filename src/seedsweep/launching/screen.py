@@ -37,8 +37,6 @@ class Screen:
             disable=not self.console.is_terminal,
         )
         self._lock = threading.Lock()
-        self._total = total
-        self._ended = 0
         self._all = self._bars.add_task("trials", total=total)
         self._running: dict[int, TaskID] = {}
         self.relay = Relay(self.show)
@@ -50,8 +48,8 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
         self.relay.close()
+        self._bars.stop()
 
     def started(self, job: int, label: str, slot: str) -> None:
         """Show that a job runs from now on."""
@@ -63,7 +61,6 @@ class Screen:
     def ended(self, job: int) -> None:
         """Show that a job runs no longer."""
         with self._lock:
-            self._ended += 1
             self._bars.remove_task(self._running.pop(job))
             self._bars.advance(self._all)
 

@@ -6,16 +6,17 @@ GPUs are found through NVML. TensorFlow is never asked: the process that asked i
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from seedsweep.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 # A worker that trained on the full MNIST held 1.6 GiB at its peak (TensorFlow 2.21, float32).
 MEMORY_PER_WORKER = 2 * 1024**3
@@ -37,7 +38,7 @@ class Slot:
     environment: Mapping[str, str]
 
 
-def find_slots(gpus: Sequence[int | str] | None, workers: int | None, threads: int) -> list[Slot]:
+def find_slots(gpus: Any, workers: Any, threads: int) -> list[Slot]:
     """Return the slots of this machine.
 
     Args:
@@ -48,23 +49,17 @@ def find_slots(gpus: Sequence[int | str] | None, workers: int | None, threads: i
     Raises:
         BadInput: a GPU that was asked for is not there, or workers is not a whole number ≥ 1.
     """
-    if workers is not None and (not isinstance(workers, int) or workers < 1):
+    if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
         raise BadInput(
             f"hydra.launcher.workers must be a whole number ≥ 1, got {workers}",
             where="hydra.launcher.workers",
             fix="hydra.launcher.workers=2",
         )
-    visible = visible_gpus()
+    threads = max(threads, 1)  # refused by name when the trials are checked
+    present = _present_gpus()
+    visible = visible_gpus(present)
     if gpus is not None:
-        wanted = [str(gpu) for gpu in gpus]
-        for gpu in wanted:
-            if gpu not in visible:
-                raise BadInput(
-                    f"GPU {gpu} not present; found [{', '.join(visible)}]",
-                    where="hydra.launcher.gpus",
-                    fix=f"hydra.launcher.gpus=[{','.join(visible)}]",
-                )
-        visible = wanted
+        visible = _chosen(gpus, visible, present)
     if visible:
         return [_slot(f"gpu {gpu}", gpu) for gpu in visible[:workers]]
     count = workers or max(1, min(usable_cores() // threads, usable_memory() // MEMORY_PER_WORKER))
@@ -84,23 +79,53 @@ def _slot(name: str, cuda_visible_devices: str) -> Slot:
     return Slot(name, environment)
 
 
-def visible_gpus() -> list[str]:
+def _chosen(gpus: Any, visible: Sequence[str], present: Sequence[str]) -> list[str]:
+    """Return the GPUs that a user named, each of which must be visible and named once."""
+    example = f"hydra.launcher.gpus=[{','.join(visible)}]"
+    if isinstance(gpus, str) or not isinstance(gpus, Sequence):
+        what = f"hydra.launcher.gpus must be a list of numbers or UUIDs, got {gpus}"
+        raise BadInput(what, where="hydra.launcher.gpus", fix=example)
+    cards = [_card(name, present) for name in visible]
+    chosen: list[str] = []
+    for name in map(str, gpus):
+        card = _card(name, present)
+        if card is None or card not in cards:
+            what = f"GPU {name} not present; found [{', '.join(visible)}]"
+            raise BadInput(what, where="hydra.launcher.gpus", fix=example)
+        chosen.append(visible[cards.index(card)])
+    if len(set(chosen)) < len(chosen):
+        what = f"hydra.launcher.gpus names a GPU twice: {', '.join(map(str, gpus))}"
+        raise BadInput(what, where="hydra.launcher.gpus", fix=example)
+    return chosen
+
+
+def visible_gpus(present: Sequence[str]) -> list[str]:
     """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
 
     What the user's shell says in CUDA_VISIBLE_DEVICES holds, in its order.
+
+    Args:
+        present: the UUID of each GPU of this machine, in NVML's order.
     """
-    present = _present_gpus()
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is None:
         return [str(number) for number in range(len(present))]
-    visible: list[str] = []
+    visible: dict[int | str, str] = {}
     for name in (word.strip() for word in allowed.split(",")):
-        numbered = name.isdigit() and int(name) < len(present)
-        # CUDA takes the beginning of a UUID for the whole, and ignores all that follows a wrong name.
-        if not numbered and not (name and any(uuid.startswith(name) for uuid in present)):
-            break
-        visible.append(name)
-    return visible
+        card = _card(name, present)
+        if card is None:
+            break  # as CUDA does: it ignores all that follows a wrong name
+        visible.setdefault(card, name)
+    return list(visible.values())
+
+
+def _card(name: str, present: Sequence[str]) -> int | str | None:
+    """Return which GPU a number or the beginning of a UUID means, or None when there is none."""
+    if name.isdigit():
+        return int(name) if int(name) < len(present) else None
+    if name.startswith("MIG-") and present:
+        return name  # a part of a GPU, which NVML lists elsewhere; CUDA knows whether it is there
+    return next((number for number, uuid in enumerate(present) if name and uuid.startswith(name)), None)
 
 
 def _present_gpus() -> list[str]:
@@ -136,7 +161,9 @@ def usable_memory() -> int:
     free = int(psutil.virtual_memory().available)
     limit, used = _cgroup("memory.max"), _cgroup("memory.current")
     if limit.isdigit() and used.isdigit():
-        free = min(free, int(limit) - int(used))
+        # Files that were read are counted as used, and given up as soon as memory is wanted.
+        cached = next((line.split()[1] for line in _cgroup("memory.stat").splitlines() if "inactive_file " in line), 0)
+        free = min(free, int(limit) - int(used) + int(cached))
     return max(free, 0)
 
 

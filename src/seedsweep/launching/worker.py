@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
+from seedsweep.errors import TrialCrashed, reason
 from seedsweep.launching import relay
+from seedsweep.launching.slots import SLOT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +50,7 @@ def start(environment: Mapping[str, str], shared: bytes, address: Any, key: byte
     global _shared  # noqa: PLW0603 - set once for all jobs of this process
     os.environ.update(environment)
     Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    relay.connect(address, key)
+    relay.connect(address, key, environment[SLOT_VARIABLE])
 
     from hydra.core.singleton import Singleton
     from hydra.core.utils import setup_globals
@@ -92,7 +94,8 @@ def run(job: bytes) -> bytes:
     except BaseException as error:  # noqa: BLE001 - a worker meets its trial here; nothing may end the worker
         overrides = list(config.hydra.overrides.task)
         result = JobReturn(overrides=overrides, status=JobStatus.FAILED)
-        result.return_value = error
+        # The parent will raise this: one trial's sys.exit must not end the sweep there.
+        result.return_value = error if isinstance(error, Exception) else TrialCrashed(reason(error))
         result.hydra_cfg = config
     return _pickled(result)
 

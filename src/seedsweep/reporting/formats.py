@@ -76,9 +76,7 @@ def to_markdown(table: Table) -> str:
     frame = _frame(table, markdown_text)
     numbers = ("right",) * (len(frame.columns) - 1)
     aligned = ("left", *numbers[:-1], "left") if "Note" in frame else ("left", *numbers)
-    body = (
-        frame.to_markdown(index=False, disable_numparse=True, colalign=aligned) if len(frame) else "no trials"
-    )
+    body = frame.to_markdown(index=False, disable_numparse=True, colalign=aligned) if len(frame) else "no trials"
     heading = "\n".join(f"- {label}: {markdown_text(text)}" for label, text in table.heading)
     notes = "".join(f"\n{note}\n" for note in table.footnotes)
     return f"# {markdown_text(table.title)}\n\n{heading}\n\n{body}\n{notes}"

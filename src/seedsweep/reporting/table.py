@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from seedsweep.reporting import formats
 from seedsweep.reporting.statistics import Summary, summarize
-from seedsweep.trials.variants import name_variants
+from seedsweep.trials.variants import name_variants, variant_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from seedsweep.trials.record import SweepRecord, TrialRecord
+    from seedsweep.trials.variants import Key
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,15 @@ class Table:
 
 def table_of(sweep: SweepRecord) -> Table:
     """Fold a sweep's trials into a table."""
-    names = _names(sweep.trials)
-    by_variant: dict[str, list[TrialRecord]] = {}
-    for name, trial in zip(names, sweep.trials, strict=True):
-        by_variant.setdefault(name, []).append(trial)
-    rows = [_row(name, trials) for name, trials in by_variant.items()]
+    # Named afresh: only the whole sweep shows what differs in it.
+    told = [(trial.settings, trial.tags.get("dataset_sha256", "")) for trial in sweep.trials]
+    variants: dict[Key, tuple[str, list[TrialRecord]]] = {}
+    for name, identity, trial in zip(name_variants(told), told, sweep.trials, strict=True):
+        variants.setdefault(variant_key(*identity), (name, []))[1].append(trial)
+    rows = [_row(name, trials) for name, trials in variants.values()]
     # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
     rows.sort(key=lambda row: (row.test is None, -row.test.mean if row.test else 0.0, row.variant))
     return Table(title=sweep.name, heading=_heading(sweep), rows=tuple(rows), footnotes=_footnotes(rows))
-
-
-def _names(trials: Sequence[TrialRecord]) -> list[str]:
-    """Name the variants afresh: the sweep may have gone on since its first trial was named."""
-    return name_variants([trial.settings for trial in trials])
 
 
 def _row(variant: str, trials: Sequence[TrialRecord]) -> Row:
@@ -138,11 +135,7 @@ def _in_order(values: Iterable[str]) -> list[str]:
 def _footnotes(rows: Sequence[Row]) -> tuple[str, ...]:
     notes = []
     if any(row.test and row.test.n > 1 for row in rows):
-        notes.append(
-            "± is the standard deviation over seeds; the interval is Student's t for the mean over seeds."
-        )
+        notes.append("± is the standard deviation over seeds; the interval is Student's t for the mean over seeds.")
     if any(row.test and row.test.n == 1 for row in rows):
-        notes.append(
-            "n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep."
-        )
+        notes.append("n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep.")
     return tuple(notes)

@@ -51,9 +51,7 @@ def _find(store: Store, wanted: str | None) -> str:
         if wanted is None or wanted in (run.info.run_id, run.data.tags[SWEEP_TAG]):
             return str(run.info.run_id)
     begins = [
-        run.info.run_id
-        for run in sweeps
-        if len(wanted or "") >= _SHORTEST_ID and run.info.run_id.startswith(wanted)
+        run.info.run_id for run in sweeps if len(wanted or "") >= _SHORTEST_ID and run.info.run_id.startswith(wanted)
     ]
     if len(begins) == 1:
         return str(begins[0])

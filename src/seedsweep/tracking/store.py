@@ -6,13 +6,16 @@ shows everything.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sqlite3
-from contextlib import closing
+import tempfile
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # MLflow reports its use to its makers unless told not to, and reads this when it is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -20,8 +23,12 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from seedsweep.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Its notices about tables and migrations are about nothing that a user did.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -41,6 +48,11 @@ class Store:
 
     uri: str
     experiment: str
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file, or None where a server keeps it."""
+        return Path(self.uri.removeprefix(_SQLITE)) if self.uri.startswith(_SQLITE) else None
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -68,14 +80,45 @@ def open_store(uri: str | None, experiment: str) -> Store:
     Args:
         uri: MLflow's tracking URI; None takes MLflow's own default.
         experiment: the experiment's name.
+
+    Raises:
+        BadInput: it cannot be opened or written to.
     """
     store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
-    _ = store.experiment_id
-    if store.uri.startswith(_SQLITE):
-        # Readers no longer wait for writers; the mode stays with the file.
-        with closing(sqlite3.connect(store.uri.removeprefix(_SQLITE))) as database:
-            database.execute("PRAGMA journal_mode=WAL")
+    try:
+        with _alone(store):
+            _ = store.experiment_id
+            if store.file is not None:
+                # Readers no longer wait for writers; the mode stays with the file.
+                with closing(sqlite3.connect(store.file)) as database:
+                    database.execute("PRAGMA journal_mode=WAL")
+    except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError) as error:
+        raise unusable(store.uri, error) from error
     return store
+
+
+def unusable(uri: str, error: Exception) -> BadInput:
+    """Build the error for a store that does not open."""
+    lines = str(error).strip().splitlines()
+    return BadInput(
+        f"cannot use the store {uri}: {lines[0] if lines else type(error).__name__}",
+        where="tracking.uri",
+        fix="tracking.uri=sqlite:///mlflow.db, or the address of an MLflow server that runs",
+    )
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """Let one process of this machine at a time make a database: two at once break MLflow's migrations."""
+    if store.file is None or os.name == "nt":
+        yield
+        return
+    import fcntl
+
+    name = hashlib.sha256(str(store.file).encode()).hexdigest()[:16]
+    with (Path(tempfile.gettempdir()) / f"seedsweep-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def existing_store(uri: str | None, experiment: str) -> Store:
@@ -85,11 +128,15 @@ def existing_store(uri: str | None, experiment: str) -> Store:
         BadInput: there is no such database or experiment.
     """
     store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
-    missing = store.uri.startswith(_SQLITE) and not Path(store.uri.removeprefix(_SQLITE)).exists()
-    if missing or store.client.get_experiment_by_name(experiment) is None:
+    missing = store.file is not None and not store.file.exists()
+    try:
+        missing = missing or store.client.get_experiment_by_name(experiment) is None
+    except (MlflowException, OSError, SQLAlchemyError) as error:
+        raise unusable(store.uri, error) from error
+    if missing:
         raise BadInput(
             f"no sweep has been written to the experiment '{experiment}' of {store.uri}",
-            where="--uri" if missing else "--experiment",
+            where="--uri, --experiment",
             fix="python sweep.py -m model=conv3,conv4 opt=sgd,adam, or the directory in which it ran",
         )
     return store

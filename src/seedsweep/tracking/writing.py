@@ -40,9 +40,7 @@ class RunWriter:
         """Write one epoch's metrics; the step is the epoch, counted from 1."""
         self._metrics(metrics.values, step=metrics.epoch)
 
-    def finish(
-        self, metrics: Mapping[str, float], tags: Mapping[str, str], files: Path, *, step: int
-    ) -> None:
+    def finish(self, metrics: Mapping[str, float], tags: Mapping[str, str], files: Path, *, step: int) -> None:
         """Write the final metrics and all files of a directory, and close the run as finished."""
         self.files(files)
         self._metrics(metrics, step=step)
@@ -59,6 +57,11 @@ class RunWriter:
     def files(self, directory: Path) -> None:
         """Store all files of a directory as artifacts."""
         self.store.client.log_artifacts(self.run_id, str(directory))
+
+    def params(self, params: Mapping[str, str]) -> None:
+        """Write params; one that stands there with the same value stays."""
+        entities = [Param(key, value) for key, value in params.items()]
+        self.store.client.log_batch(self.run_id, params=entities)
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Write tags."""
@@ -111,6 +114,7 @@ def _start(store: Store, name: str, tags: Mapping[str, str], params: Mapping[str
     source = {"mlflow.source.name": "sweep.py", "mlflow.source.type": "LOCAL"}
     limited = {key: value[:TAG_LIMIT] for key, value in {**source, **tags}.items()}
     run = store.client.create_run(store.experiment_id, tags=limited, run_name=name)
+    writer = RunWriter(store, run.info.run_id)
     if params:
-        store.client.log_batch(run.info.run_id, params=[Param(key, value) for key, value in params.items()])
-    return RunWriter(store, run.info.run_id)
+        writer.params(params)
+    return writer

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,6 @@ class Dataset:
     """Everything that a trial learns from and is measured on.
 
     Attributes:
-        name: as the user chose it: "mnist5k", "mnist", "npz".
         train: what weights are fitted to.
         validation: what is measured after every epoch.
         test: what is measured once, after the last epoch.
@@ -50,7 +50,6 @@ class Dataset:
         description: the split in words, for logs and headings.
     """
 
-    name: str
     train: Split
     validation: Split
     test: Split
@@ -66,13 +65,19 @@ class Dataset:
 
 
 @lru_cache(maxsize=2)
+def _read(name: str, path: str | None) -> RawArrays:
+    """Read and hash once what several ways of splitting and scaling share."""
+    return sources.read(name, path)
+
+
+@lru_cache(maxsize=2)
 def load(data: Data) -> Dataset:
     """Load what a trial's data settings name; the second call in a process costs nothing.
 
     Raises:
         BadInput: the data are missing, damaged, or cannot be scaled as asked.
     """
-    return prepare(data, sources.read(data))
+    return prepare(data, _read(data.name, data.path))
 
 
 def prepare(data: Data, raw: RawArrays) -> Dataset:
@@ -82,6 +87,12 @@ def prepare(data: Data, raw: RawArrays) -> Dataset:
     note = ""
     if x_test is None or y_test is None:
         held = _every(TEST_STEP, y_train)
+        if not held.any():
+            raise BadInput(
+                f"{len(y_train)} images are too few to test on a fifth of them",
+                where="data.path",
+                fix="save test images too, as x_test and y_test",
+            )
         x_test, y_test = x_train[held], y_train[held]
         x_train, y_train = x_train[~held], y_train[~held]
         note = " (every fifth image tests: the file has no test images)"
@@ -102,14 +113,18 @@ def prepare(data: Data, raw: RawArrays) -> Dataset:
         train, validation = Split(_scaled(x_train, data.scale), y_train), test
         seen = "validated on the test images"
     return Dataset(
-        name=data.name,
         train=train,
         validation=validation,
         test=test,
         classes=classes,
-        sha256=raw.sha256(),
-        description=f"{data.name}: {len(train):,} train, {seen}, {len(test):,} test{note}",
+        sha256=raw.sha256,
+        description=f"{_shown(data, raw)}: {len(train):,} train, {seen}, {len(test):,} test{note}",
     )
+
+
+def _shown(data: Data, raw: RawArrays) -> str:
+    """Return what a person knows a data set by; for a file of their own its hash says which content."""
+    return f"{Path(str(data.path)).name} (sha256 {raw.sha256[:8]})" if data.name == "npz" else data.name
 
 
 def _every(step: int, labels: NDArray[np.int64]) -> NDArray[np.bool_]:

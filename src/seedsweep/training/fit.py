@@ -78,6 +78,10 @@ def train(trial: Trial, dataset: Dataset, on_epoch: Callable[[EpochMetrics], Non
         Diverged: the training loss became NaN or infinite.
     """
     keras.utils.clear_session()
+    # Keras reads these from a file in the user's home, which no trial's identity knows of.
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
     keras.config.set_dtype_policy(trial.precision)
     keras.utils.set_random_seed(trial.seed)
     model = network.build(trial.model, trial.reg, dataset.image_shape, dataset.classes)
@@ -88,13 +92,13 @@ def train(trial: Trial, dataset: Dataset, on_epoch: Callable[[EpochMetrics], Non
         # XLA is several times slower on a CPU and breaks TensorFlow's determinism on a GPU; JAX is XLA.
         jit_compile=trial.backend == "jax",
     )
-    began = time.perf_counter()
+    train_seconds = 0.0
     for epoch in range(1, trial.epochs + 1):
-        on_epoch(EpochMetrics(epoch, _one_epoch(model, trial, dataset, epoch)))
-    train_seconds = time.perf_counter() - began
-    test_loss = float(
-        model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0]
-    )
+        began = time.perf_counter()
+        metrics = EpochMetrics(epoch, _one_epoch(model, trial, dataset, epoch))
+        train_seconds += time.perf_counter() - began
+        on_epoch(metrics)
+    test_loss = float(model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0])
     probabilities = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
     predictions = np.argmax(probabilities, axis=1)
     return Trained(

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from seedsweep.trials.spec import Optimizer, Regularizer
 
 
-def build(
-    architecture: Architecture, reg: Regularizer, image_shape: tuple[int, int, int], classes: int
-) -> keras.Model:
+def build(architecture: Architecture, reg: Regularizer, image_shape: tuple[int, int, int], classes: int) -> keras.Model:
     """Build the network with fresh weights.
 
     Args:
@@ -55,9 +53,7 @@ def _convolutions(
         zip(architecture.conv_filters, architecture.kernels, strict=True), start=1
     ):
         stack.append(
-            layers.Conv2D(
-                filters, kernel, padding=architecture.padding, kernel_regularizer=penalty(), **shared
-            )
+            layers.Conv2D(filters, kernel, padding=architecture.padding, kernel_regularizer=penalty(), **shared)
         )
         if architecture.batch_norm:
             stack.append(layers.BatchNormalization())

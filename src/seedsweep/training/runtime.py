@@ -31,7 +31,17 @@ _COMPUTING = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": 
 # Instruction sets by which oneDNN and Eigen choose their kernels, and with them the order of additions.
 _INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve")
 
-_prepared: tuple[str, int] | None = None
+# What a user's shell can say that changes how the libraries compute. Each that is set counts as a version.
+_NUMERIC_VARIABLES = (
+    "DNNL_MAX_CPU_ISA",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+)
+
+_prepared: tuple[tuple[str, int], Runtime] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,31 +65,35 @@ def prepare(trial: Trial) -> Runtime:
     """
     global _prepared  # noqa: PLW0603 - the backend itself is global to the process
     wanted = (trial.backend, trial.threads)
-    if _prepared not in (None, wanted):
+    if _prepared is None:
+        releases = versions(trial.backend)
+        _before_import(trial)
+        gpu = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[trial.backend](trial.threads)
+        if gpu is None and _gpu_was_given():
+            log.warning(
+                "%s sees no GPU although this process was given one; it trains on the CPU. "
+                "pip install -e '.[gpu]' brings TensorFlow's CUDA libraries; "
+                "hydra.launcher.gpus=[] uses every core instead.",
+                trial.backend,
+            )
+        _prepared = (wanted, Runtime(device=gpu or cpu_kind(), versions=releases))
+    (backend, threads), runtime = _prepared
+    if (backend, threads) != wanted:
         raise SeedsweepError(
-            f"this process already computes with backend={_prepared[0]} threads={_prepared[1]} "
+            f"this process already computes with backend={backend} threads={threads} "
             f"and cannot change to backend={wanted[0]} threads={wanted[1]}"
         )
-    if _prepared is None:
-        _before_import(trial)
-    gpu = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[trial.backend](
-        trial.threads, _prepared is None
-    )
-    if _prepared is None and gpu is None and _gpu_was_given():
-        log.warning(
-            "%s sees no GPU although this process was given one; it trains on the CPU. "
-            "pip install -e '.[gpu]' brings TensorFlow's CUDA libraries; "
-            "hydra.launcher.gpus=[] uses every core instead.",
-            trial.backend,
-        )
-    _prepared = wanted
-    return Runtime(device=gpu or cpu_kind(), versions=versions(trial.backend))
+    return runtime
 
 
 def versions(backend: str) -> dict[str, str]:
-    """Return the versions that belong to a trial's identity, without importing anything."""
+    """Return the versions that belong to a trial's identity, without importing anything.
+
+    Variables of the shell that change how a library computes count as versions of it.
+    """
     names = (*_COMPUTING[backend], "keras", "numpy")
-    return {name: metadata.version(name) for name in names}
+    said = {name: os.environ[name] for name in _NUMERIC_VARIABLES if name in os.environ}
+    return {name: metadata.version(name) for name in names} | said
 
 
 def is_installed(backend: str) -> bool:
@@ -96,27 +110,23 @@ def _before_import(trial: Trial) -> None:
         raise SeedsweepError("Keras was imported before its backend was chosen")
     os.environ["KERAS_BACKEND"] = trial.backend
     if trial.backend == "jax":
-        flags = (
-            f"--xla_gpu_deterministic_ops=true --xla_cpu_multi_thread_eigen={str(trial.threads > 1).lower()}"
-        )
+        flags = f"--xla_gpu_deterministic_ops=true --xla_cpu_multi_thread_eigen={str(trial.threads > 1).lower()}"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
     if trial.backend == "torch":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with one
 
 
-def _tensorflow(threads: int, first: bool) -> str | None:
+def _tensorflow(threads: int) -> str | None:
     with _quiet_stderr():
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
-    if first:
-        # oneDNN's sums depend on the thread count: it belongs to the trial, not to the machine.
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        if gpus:
-            tf.config.experimental.enable_op_determinism()
+    # oneDNN's sums depend on the thread count: it belongs to the trial, not to the machine.
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     if not gpus:
         return None
+    tf.config.experimental.enable_op_determinism()
     return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
 
 
@@ -143,19 +153,18 @@ def _quiet_stderr() -> Iterator[None]:
             os.close(terminal)
 
 
-def _jax(threads: int, first: bool) -> str | None:  # noqa: ARG001 - one signature for the three
+def _jax(threads: int) -> str | None:  # noqa: ARG001 - JAX reads it from XLA_FLAGS
     import jax
 
     device = jax.devices()[0]
     return None if device.platform == "cpu" else str(device.device_kind)
 
 
-def _torch(threads: int, first: bool) -> str | None:
+def _torch(threads: int) -> str | None:
     import torch
 
-    if first:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(mode=True)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(mode=True)
     return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else None
 
 
@@ -169,9 +178,7 @@ def cpu_kind() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    facts = dict(
-        reversed([(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)])
-    )
+    facts = dict(reversed([(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)]))
     name = facts.get("model name") or platform.machine()
     flags = (facts.get("flags") or facts.get("Features") or "").split()
     return " ".join([name, *(flag for flag in _INSTRUCTION_SETS if flag in flags)])

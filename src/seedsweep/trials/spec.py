@@ -23,6 +23,8 @@ DATASETS = ("mnist5k", "mnist", "npz")
 SCALES = ("unit", "raw")
 VALIDATIONS = ("holdout", "test")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# NumPy and Keras take 32 bits.
+MAX_SEED = 2**32 - 1
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -186,14 +188,14 @@ class Trial:
         checks.known_keys("", config, cls.__dataclass_fields__)
         for group in ("model", "opt", "reg", "data"):
             if not hasattr(config[group], "items"):
-                checks.refuse(group, "a group of settings", config[group])
+                checks.refuse(group, "a group of settings", config[group], f"one of its choices: {group}=…")
         return cls(
             model=Architecture.from_config(config["model"]),
             opt=Optimizer.from_config(config["opt"]),
             reg=Regularizer.from_config(config["reg"]),
             data=Data.from_config(config["data"]),
             # 0 is refused because libraries take it for "draw one": KerasTuner does `seed or randint`.
-            seed=checks.whole("seed", config["seed"]),
+            seed=checks.whole("seed", config["seed"], at_most=MAX_SEED),
             epochs=checks.whole("epochs", config["epochs"], example=12),
             batch_size=checks.whole("batch_size", config["batch_size"], example=128),
             precision=checks.choice("precision", config["precision"], PRECISIONS),

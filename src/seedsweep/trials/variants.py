@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 SEPARATOR = " · "
 
 # In the order in which a name lists them; the word that a group's own name carries says the rest.
 _GROUPS = ("model", "opt", "reg", "data")
 
-# Which file was read is said by the heading; the same images under two paths are one variant.
-_NOT_TOLD = ("seed", "data.path")
+# A path is a name for images, and one set of images can have several; their hash says which is which.
+_NOT_SHARED = ("seed", "data.path")
 
 Key = tuple[tuple[str, str], ...]
+# The settings of a trial, and the identity of the images that it was trained on.
+Told = tuple[Mapping[str, Any], str]
 
 
-def variant_key(settings: Mapping[str, Any]) -> Key:
-    """Return what trials of one variant share: every setting but the seed, as sorted text pairs."""
-    return tuple(sorted((key, spell(value)) for key, value in settings.items() if key not in _NOT_TOLD))
+def variant_key(settings: Mapping[str, Any], dataset_sha256: str) -> Key:
+    """Return what trials of one variant share: the images, and every setting but the seed."""
+    shared = [(key, spell(value)) for key, value in settings.items() if key not in _NOT_SHARED]
+    return (*sorted(shared), ("data", dataset_sha256))
 
 
 def spell(value: object) -> str:
@@ -34,7 +38,7 @@ def spell(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
-def name_variants(all_settings: Sequence[Mapping[str, Any]]) -> list[str]:
+def name_variants(trials: Sequence[Told]) -> list[str]:
     """Name each trial's variant by what differs in the sweep, and by nothing else.
 
     A group's name stands alone ("conv3 · adam") when it differs. Another setting stands as
@@ -42,13 +46,16 @@ def name_variants(all_settings: Sequence[Mapping[str, Any]]) -> list[str]:
     learning rate that only follows from the optimizer is not told twice.
 
     Args:
-        all_settings: `Trial.settings()` of every trial of the sweep.
+        trials: `Trial.settings()` and the hash of the images, of every trial of the sweep.
 
     Returns:
-        A name for each trial, in the given order; trials have the same name exactly when they are the
-        same variant.
+        A name for each trial, in the given order; trials of one variant have the same name. Where images
+        differ, the name has the path under which they were first read.
     """
-    keys = [dict(variant_key(settings)) for settings in all_settings]
+    path: dict[str, str] = {}
+    for settings, images in trials:
+        path.setdefault(images, spell(settings.get("data.path")))
+    keys = [{**dict(variant_key(*trial)[:-1]), "data.path": path[trial[1]]} for trial in trials]
     names = sorted({name for key in keys for name in key}, key=_order)
     telling = {name: _values_by_owner(name, keys) for name in names}
     return [SEPARATOR.join(_parts(key, names, telling)) or _plain(key) for key in keys]
@@ -82,7 +89,7 @@ def _parts(
             continue
         group, _, leaf = name.partition(".")
         if leaf == "name":
-            parts.append(f"reg={key[name]}" if key[name] == "none" else key[name])
+            parts.append(f"reg={key[name]}" if group == "reg" and key[name] == "none" else key[name])
         elif group == "reg":
             parts.append(f"{name}={key.get(name, 'null')}")
         else:
