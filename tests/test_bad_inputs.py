@@ -79,6 +79,7 @@ CASES = [
     (["-m", "threads=0"], "threads must be a whole number ≥ 1, got 0", "threads=1"),
     (["-m", "hydra.sweeper.max_batch_size=0"], "must be null or a whole number ≥ 1, got 0", "max_batch_size=null"),
     (["-m", "hydra.sweep.dir=/proc/nope"], "cannot write to /proc/nope", "hydra.sweep.dir="),
+    (["hydra.run.dir=/proc/nope"], "cannot write to /proc/nope", "hydra.run.dir="),
     (["hydra.launcher.foo=1"], "no setting 'hydra.launcher.foo'", "--cfg hydra"),
     (["-m", "hydra.launcher.gpus=0,1"], "cannot be swept over", "hydra.launcher.gpus="),
     (["model=[conv1,conv2]"], "would merge several choices into one", "-m model=conv1,conv2"),

@@ -56,6 +56,10 @@ def _known(error: BaseException, config_directory: Path) -> BadInput | None:
         return BadInput("a group cannot be null", where="command line", fix="model=conv3, opt=adam, …")
     if isinstance(error, HydraException):
         return _composition(str(error))
+    if isinstance(error, OSError) and error.filename:
+        # What a trial itself cannot write is the trial's own failure; this is Hydra making its directories.
+        fix = "hydra.run.dir=DIRECTORY that you may write to"
+        return BadInput(f"cannot write to {error.filename}: {error.strerror}", where="hydra.run.dir", fix=fix)
     if isinstance(error, OmegaConfBaseException):
         return unresolved(error, "config")
     return None

@@ -1,0 +1,46 @@
+"""What the pages say is what the program has."""
+
+import re
+import shlex
+
+import pytest
+from conftest import ROOT
+
+from seedsweep.__main__ import FORMATS
+from seedsweep.cli import CONFIG_NAME
+from seedsweep.config import all_setting_names
+from seedsweep.reporting import formats
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_every_setting_is_documented():
+    """docs/configuring.md has a row, or a place in one, for each."""
+    text = (ROOT / "docs" / "configuring.md").read_text(encoding="utf-8")
+    assert [name for name in all_setting_names() if f"`{name}`" not in text] == []
+
+
+def test_the_command_line_knows_every_format():
+    """The names stand twice, so that asking for help does not import pandas."""
+    assert tuple(formats.FORMATS) == FORMATS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    """Every relative link of every page."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_commands_on_the_pages_compose(page, compose):
+    """Every `python sweep.py` command in a block is one that the program takes, as far as its overrides go."""
+    assert CONFIG_NAME == "config"
+    for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+        for line in block.splitlines():
+            if "python sweep.py" not in line:
+                continue
+            words = shlex.split(line.split("python sweep.py", 1)[1], comments=True)
+            overrides = [word for word in words if "=" in word and not word.startswith(("hydra", "sweeps"))]
+            # One value of each list is enough to know that the key and the choices are there.
+            compose(*(word.split(",")[0] for word in overrides))
