@@ -105,10 +105,11 @@ class _SlotWorker:
         self._start = (slot.environment, shared, screen.relay.address, screen.relay.key)
         self._pool: ProcessPool | None = None
         self._relay = screen.relay
-        self._began = 0.0
+        self._started = self._began = 0.0
 
     def run(self, job: _Job) -> Future[bytes]:
         if self._pool is None:
+            self._started = time.monotonic()
             # A pool of one, so that a replaced process enters the same slot. Never forked: TensorFlow's
             # threads do not survive it.
             self._pool = ProcessPool(
@@ -125,8 +126,9 @@ class _SlotWorker:
 
         Pebble says so by itself, unless the process ended with exit code 0.
         """
-        gone = self._relay.gone_since(self.slot.name)
-        return gone > self._began and time.monotonic() - gone > _HUNG_UP_SECONDS
+        came, went = self._relay.last_left(self.slot.name)
+        # Who came before this pool was started is a predecessor, whose leaving is old news.
+        return came > self._started and went > self._began and time.monotonic() - went > _HUNG_UP_SECONDS
 
     def stop(self) -> None:
         if self._pool is not None:

@@ -65,7 +65,7 @@ class Relay:
         self._listener = Listener(authkey=self.key)
         self._closed = False
         self._readers: list[Thread] = []
-        self._gone: dict[str, float] = {}
+        self._left: dict[str, tuple[float, float]] = {}
         Thread(target=self._accept, name="relay", daemon=True).start()
 
     @property
@@ -73,9 +73,9 @@ class Relay:
         """What a worker connects to."""
         return self._listener.address
 
-    def gone_since(self, slot: str) -> float:
-        """Return when the latest worker of a slot hung up, on the monotonic clock; -inf if none did."""
-        return self._gone.get(slot, -math.inf)
+    def last_left(self, slot: str) -> tuple[float, float]:
+        """Return when the slot's last worker to hang up had come and when it went, on the monotonic clock."""
+        return self._left.get(slot, (-math.inf, -math.inf))
 
     def close(self) -> None:
         """Show what the workers, all ended, have still sent, and take no more connections."""
@@ -97,9 +97,9 @@ class Relay:
             reader.start()
 
     def _read(self, connection: Connection) -> None:
-        slot = ""
+        slot, came = "", time.monotonic()
         with connection, contextlib.suppress(EOFError, OSError):
             slot = connection.recv()
             while True:
                 self._show(connection.recv())
-        self._gone[slot] = time.monotonic()
+        self._left[slot] = (came, time.monotonic())

@@ -25,7 +25,7 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem
 table { border-collapse: collapse; margin: 1.5rem 0 }
 th, td { padding: .35rem .8rem; border-bottom: 1px solid #ddd }
 th, td { text-align: right; font-variant-numeric: tabular-nums }
-th:first-child, td:first-child, th:last-child, td:last-child { text-align: left }
+th:first-child, td:first-child, .noted th:last-child, .noted td:last-child { text-align: left }
 dt { float: left; clear: left; width: 7rem; color: #666 } dd { margin-left: 7.5rem }
 """
 
@@ -86,12 +86,13 @@ def to_html(table: Table) -> str:
     """Return the table as one page that needs nothing else."""
     frame = _frame(table, str)
     heading = "".join(f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>\n" for label, text in table.heading)
+    noted = "noted" if "Note" in frame else None
     notes = "".join(f"<p>{escape(note)}</p>\n" for note in table.footnotes)
     title = escape(table.title)
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<dl>\n{heading}</dl>\n"
-        f"{frame.to_html(index=False, border=0, escape=True)}\n{notes}</html>\n"
+        f"{frame.to_html(index=False, border=0, escape=True, classes=noted)}\n{notes}</html>\n"
     )
 
 
