@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cloudpickle
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from omegaconf import open_dict
@@ -86,15 +85,24 @@ def _jobs(
     hydra_context: HydraContext, config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int
 ) -> Iterator[_Job]:
     """Compose each job when its turn comes: the first trial does not wait for the last one's config."""
+    labels = _labels(config, job_overrides, first)
     for position, overrides in enumerate(job_overrides):
         composed = hydra_context.config_loader.load_sweep_config(config, list(overrides))
         with open_dict(composed):
             composed.hydra.job.id = f"{config.hydra.job.name}_{first + position}"
             composed.hydra.job.num = first + position
-        HydraConfig.instance().set_config(composed)
-        label = composed.hydra.job.override_dirname or f"trial {first + position}"
-        HydraConfig.instance().set_config(config)
-        yield _Job(position, first + position, label, composed)
+        yield _Job(position, first + position, labels[position], composed)
+
+
+def _labels(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[str]:
+    """Name each job by the overrides that not all of them share; what Hydra leaves out of names is left out."""
+    unnamed = tuple(f"{key}=" for key in config.hydra.job.config.override_dirname.exclude_keys)
+    named = [[text for text in overrides if not text.startswith(unnamed)] for overrides in job_overrides]
+    shared = set(named[0]).intersection(*named[1:]) if len(named) > 1 else set()
+    return [
+        " ".join(text for text in overrides if text not in shared) or f"job {first + position}"
+        for position, overrides in enumerate(named)
+    ]
 
 
 class _SlotWorker:
