@@ -1,8 +1,10 @@
 """What the tests share: the project's files, composed configs, and commands in an empty directory."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +89,27 @@ class Shell:
 def shell(tmp_path):
     """A shell in an empty directory."""
     return Shell(tmp_path)
+
+
+@contextmanager
+def in_its_own_group(command, directory):
+    """A command as a terminal's foreground job: its own process group, which is gone when the block ends."""
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # A shell starts its background jobs with SIGINT ignored, and whoever they start inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def store_of(directory):

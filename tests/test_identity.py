@@ -2,6 +2,7 @@
 
 import pytest
 
+from seedsweep.training.runtime import versions
 from seedsweep.trials.identity import trial_id
 
 FACTS = {"dataset_sha256": "ab" * 32, "versions": {"keras": "3.15.1"}, "device": "a processor"}
@@ -46,6 +47,14 @@ def test_data_versions_and_device_count(compose, fact):
     """Equal settings on other images, releases or hardware are another trial."""
     trial = compose().trial
     assert trial_id(trial, **FACTS) != trial_id(trial, **{**FACTS, **fact})
+
+
+def test_a_shell_s_switch_that_changes_sums_counts_as_a_version(monkeypatch):
+    """OneDNN off gives other bits under the same settings, so it is another trial."""
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    plain = versions("tensorflow")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert versions("tensorflow") == plain | {"TF_ENABLE_ONEDNN_OPTS": "0"}
 
 
 def test_the_same_images_under_another_path_are_the_same_trial(compose):

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psutil
 import pytest
-from conftest import ROOT, store_of
+from conftest import ROOT, in_its_own_group, store_of
 
 from seedsweep.tracking.reading import find_sweep
 
@@ -19,35 +18,16 @@ pytestmark = pytest.mark.train
 @contextmanager
 def in_training(shell, *arguments):
     """A sweep of two trials with at least one epoch behind each, as a running process; ended in any case."""
-    command = [
-        sys.executable,
-        "-u",
-        str(ROOT / "sweep.py"),
-        "-m",
-        *arguments,
-        "seed=1,2",
-        "hydra.launcher.workers=2",
-    ]
-    with subprocess.Popen(
-        command,
-        cwd=shell.directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as parent:
-        try:
-            while "on core 1" not in (line := parent.stdout.readline()):
-                assert line, "the sweep ended before it began"
-            store = store_of(shell.directory)
-            deadline = time.monotonic() + 60
-            while sum("loss" in trial.metrics for trial in find_sweep(store, None).trials) < 2:
-                assert time.monotonic() < deadline, "no trial ended its first epoch"
-                time.sleep(0.1)
-            yield parent
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(parent.pid, signal.SIGKILL)
+    command = [sys.executable, "-u", str(ROOT / "sweep.py"), "-m", *arguments, "seed=1,2", "hydra.launcher.workers=2"]
+    with in_its_own_group(command, shell.directory) as parent:
+        while "on core 1" not in (line := parent.stdout.readline()):
+            assert line, "the sweep ended before it began"
+        store = store_of(shell.directory)
+        deadline = time.monotonic() + 60
+        while sum("loss" in trial.metrics for trial in find_sweep(store, None).trials) < 2:
+            assert time.monotonic() < deadline, "no trial ended its first epoch"
+            time.sleep(0.1)
+        yield parent
 
 
 def test_a_killed_worker_is_recorded_and_its_sibling_finishes(shell, small):

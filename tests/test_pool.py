@@ -4,14 +4,14 @@ import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Shell
+from conftest import Shell, in_its_own_group
 
 from seedsweep.errors import BadInput
 from seedsweep.launching import slots
@@ -54,6 +54,12 @@ def test_workers_live_as_long_as_the_sweep(pool):
     """TensorFlow is imported once a slot, not once a trial."""
     _, jobs = pool("n=range(8)", "hydra.launcher.workers=2", "seconds=0")
     assert len({job["pid"] for job in jobs}) == 2
+
+
+def test_jobs_are_named_by_what_differs_between_them(pool):
+    """What all of them share is not repeated on each line."""
+    ended, _ = pool("n=1,2", "do=work", "seconds=0", "hydra.launcher.workers=1")
+    assert ended.out.splitlines() == ["started  n=1  on core 0", "started  n=2  on core 0"]
 
 
 def test_the_shell_s_choice_of_gpus_is_honoured(pool):
@@ -137,42 +143,30 @@ def test_a_trial_that_ends_badly_takes_nobody_along(pool, how, said):
     assert ended.code == 1
 
 
+@contextmanager
+def two_jobs_of_a_minute(directory):
+    """A parent with two workers that are inside their jobs, and the workers."""
+    command = [sys.executable, str(TESTS / "pool_app.py"), "-m", "n=1,2", "seconds=60", "hydra.launcher.workers=2"]
+    with in_its_own_group(command, directory) as parent:
+        workers = wait_for(lambda: _workers(parent.pid) if len(_workers(parent.pid)) >= 2 else None, seconds=20)
+        time.sleep(1)
+        yield parent, workers
+
+
 def test_workers_end_with_a_killed_parent(tmp_path):
     """Nothing goes on training for a sweep that is gone."""
-    command = [
-        sys.executable,
-        str(TESTS / "pool_app.py"),
-        "-m",
-        "n=1,2",
-        "seconds=60",
-        "hydra.launcher.workers=2",
-    ]
-    parent = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    workers = wait_for(lambda: _workers(parent.pid) if len(_workers(parent.pid)) >= 2 else None, seconds=20)
-    time.sleep(1)  # both are inside their job
-    parent.kill()
-    parent.wait()
-    assert wait_for(lambda: not any(map(_lives, workers)), seconds=3)
+    with two_jobs_of_a_minute(tmp_path) as (parent, workers):
+        parent.kill()
+        parent.wait()
+        assert wait_for(lambda: not any(map(_lives, workers)), seconds=3)
 
 
 def test_ctrl_c_stops_the_workers(tmp_path):
     """One SIGINT to the whole foreground group, as a terminal sends it."""
-    command = [
-        sys.executable,
-        str(TESTS / "pool_app.py"),
-        "-m",
-        "n=1,2",
-        "seconds=60",
-        "hydra.launcher.workers=2",
-    ]
-    parent = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    workers = wait_for(lambda: _workers(parent.pid) if len(_workers(parent.pid)) >= 2 else None, seconds=20)
-    time.sleep(1)
-    os.killpg(parent.pid, signal.SIGINT)
-    parent.wait(timeout=10)
-    assert not any(map(_lives, workers))
+    with two_jobs_of_a_minute(tmp_path) as (parent, workers):
+        os.killpg(parent.pid, signal.SIGINT)
+        parent.wait(timeout=20)
+        assert not any(map(_lives, workers))
 
 
 def _workers(pid):

@@ -96,12 +96,17 @@ def test_a_child_has_its_files_and_they_agree_with_its_metrics(swept):
 
 @pytest.fixture(scope="module")
 def single(swept, tmp_path_factory):
-    """The `reproduce` tag of one of the sweep's trials, typed in an empty directory."""
+    """The `reproduce` tag of one of the sweep's trials, typed in an empty directory by somebody else.
+
+    Somebody whose Keras is configured otherwise, which must change nothing.
+    """
+    home = tmp_path_factory.mktemp("keras")
+    (home / "keras.json").write_text('{"image_data_format": "channels_first", "epsilon": 0.01}', encoding="utf-8")
     trial = find_sweep(store_of(swept[0].directory), None).trials[-1]
     python, script, *arguments = shlex.split(trial.tags["reproduce"])
     assert (python, script) == ("python", "sweep.py")
     shell = Shell(tmp_path_factory.mktemp("single"))
-    ended = shell.sweep(*arguments)
+    ended = shell.sweep(*arguments, KERAS_HOME=str(home))
     assert ended.code == 0, ended.err
     return shell, ended, trial
 
