@@ -1,5 +1,6 @@
 """The main job, end to end: commands as a user types them, real training, a real store."""
 
+import json
 import re
 import shlex
 import shutil
@@ -43,6 +44,8 @@ def test_the_table_is_printed_saved_stored_and_written_again(swept):
     assert store.client.get_run(sweep.run_id).data.tags["mlflow.note.content"] == text
     for wanted in ([], [sweep.run_id[:8]], [" ".join(SWEEP[1:])]):
         assert shell.seedsweep("table", *wanted).out == text
+    rows = json.loads(shell.seedsweep("table", "--format", "json").out)["rows"]
+    assert [row["seeds"] for row in rows] == [[1, 2], [1, 2]]
     shell.seedsweep("table", "-o", "again.md")
     assert (shell.directory / "again.md").read_text(encoding="utf-8") == text
     assert len(re.findall(r"^\| (mlp|conv1) ", text, flags=re.MULTILINE)) == 2
