@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from seedsweep.config import RunConfig
-    from seedsweep.training.dataset import Dataset
     from seedsweep.trials.spec import Trial
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ def plan_sweep(
     Raises:
         BadInput: one of the trials cannot be used, or two of them could not be kept apart.
     """
-    kept: dict[Any, tuple[tuple[str, ...], RunConfig, Dataset]] = {}
+    kept: dict[Any, tuple[tuple[str, ...], RunConfig, str, str]] = {}
     places: Counter[Path] = Counter()
     for number, overrides in enumerate(job_overrides):
         composed = config_loader.load_sweep_config(config, list(overrides))
@@ -88,15 +87,16 @@ def plan_sweep(
             log.warning("trial %d (%s) stands twice in the sweep: it is trained once", number, " ".join(overrides))
             continue
         places[place] += 1
-        kept[content] = (tuple(overrides), run, dataset)
+        # Not the images themselves: a sweep over data settings would hold every version of them at once.
+        kept[content] = (tuple(overrides), run, dataset.sha256, dataset.description)
     for place, count in places.items():
         if count > 1:
             raise BadInput(f"{count} trials would write to '{place}'", where="hydra.sweep.subdir", fix=_SUBDIR_FIX)
-    _check_one_process_can_run([run.trial for _, run, _ in kept.values()])
-    names = name_variants([(run.trial.settings(), dataset.sha256) for _, run, dataset in kept.values()])
+    _check_one_process_can_run([run.trial for _, run, *_ in kept.values()])
+    names = name_variants([(run.trial.settings(), sha256) for _, run, sha256, _ in kept.values()])
     return [
-        Planned(overrides, run, name, dataset.sha256, dataset.description)
-        for (overrides, run, dataset), name in zip(kept.values(), names, strict=True)
+        Planned(overrides, run, name, sha256, description)
+        for (overrides, run, sha256, description), name in zip(kept.values(), names, strict=True)
     ]
 
 
