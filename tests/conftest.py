@@ -1,7 +1,9 @@
 """What the tests share: the project's files, composed configs, and commands in an empty directory."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -25,7 +27,64 @@ if "SEEDSWEEP_DATA" not in os.environ and _BESIDE.is_file():
 
 # What commands are started with, whatever a test's own process has set since.
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}  # the suite is about CPUs, on any machine
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+
+
+def pytest_addoption(parser):
+    """Where pytest finds it whatever is asked to run."""
+    parser.addoption("--full", action="store_true", help="the fault suite in its long form, about half an hour")
+
+
+@pytest.fixture(scope="session")
+def full(request):
+    """Whether the long form was asked for."""
+    return request.config.getoption("--full")
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A function that makes a `Sweep` of the stand-in in an empty directory."""
+    from stand_in_sweep import Sweep
+
+    def make(seeds, *arguments, where=".", faults=None, epochs=4, **environment):
+        (tmp_path / where).mkdir(exist_ok=True)
+        said = {key: str(value) for key, value in environment.items()}
+        return Sweep(tmp_path / where, seeds, *arguments, epochs=epochs, FAULTS=json.dumps(faults or {}), **said)
+
+    return make
+
+
+@pytest.fixture
+def unused_port():
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def tally(record_property):
+    """Notes what the fault suite tried, for the table at the end."""
+
+    def noted(fault, tried, held, seconds=None):
+        record_property("fault", [fault, tried, held, seconds])
+
+    return noted
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter):
+    """Print what was tried, how often, and how often it held."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    rows = [value for report in reports for name, value in report.user_properties if name == "fault"]
+    if not rows:
+        return
+    terminalreporter.section("faults")
+    width = max(len(fault) for fault, *_ in rows)
+    terminalreporter.write_line(f"{'fault':{width}}  tried  held  longest")
+    for fault, tried, held, seconds in sorted(rows):
+        took = "" if seconds is None else f"{seconds:6.1f} s"
+        terminalreporter.write_line(f"{fault:{width}}  {tried:5}  {held:4}  {took}")
 
 
 @pytest.fixture(scope="session")
@@ -112,11 +171,11 @@ def in_its_own_group(command, directory):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def store_of(directory):
+def store_of(directory, uri=None):
     """The store that commands in a directory have written to."""
     from seedsweep.tracking.store import existing_store
 
-    return existing_store(f"sqlite:///{directory}/mlflow.db", "seedsweep")
+    return existing_store(uri or f"sqlite:///{directory}/mlflow.db", "seedsweep")
 
 
 def small_data(directory):

@@ -1,10 +1,18 @@
 """Bad input gets two lines that say what to type, exit code 2, and nothing is created."""
 
+import os
 import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import CONF, ROOT, Shell
+
+from seedsweep.errors import BadInput
+from seedsweep.tracking import databases
 
 # Arguments, what the first line must say, what the second must.
 CASES = [
@@ -78,7 +86,7 @@ CASES = [
     (["-m", "hydra.launcher.gpus=0"], "must be a list of numbers or UUIDs, got 0", "hydra.launcher.gpus=[]"),
     (["-m", "threads=0"], "threads must be a whole number ≥ 1, got 0", "threads=1"),
     (["-m", "hydra.sweeper.max_batch_size=0"], "must be null or a whole number ≥ 1, got 0", "max_batch_size=null"),
-    (["-m", "hydra.sweep.dir=/proc/nope"], "cannot write to /proc/nope", "hydra.sweep.dir="),
+    (["-m", "hydra.sweep.dir=/proc/nope"], "cannot write /proc/nope", "hydra.sweep.dir="),
     (["hydra.run.dir=/proc/nope"], "cannot write to /proc/nope", "hydra.run.dir="),
     (["hydra.launcher.foo=1"], "no setting 'hydra.launcher.foo'", "--cfg hydra"),
     (["-m", "hydra.launcher.gpus=0,1"], "cannot be swept over", "hydra.launcher.gpus="),
@@ -159,14 +167,102 @@ def test_a_bad_data_file_is_refused_before_anything_starts(shell, arrays, what):
         assert list(shell.directory.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("uri", ["nope://x", "sqlite:////proc/nope/mlflow.db"])
-def test_a_store_that_cannot_be_used_is_said(shell, uri):
+@pytest.mark.parametrize(
+    ("uri", "what"),
+    [
+        ("nope://x", "cannot use the store nope://x"),
+        ("http://127.0.0.1:9", "cannot use the store http://127.0.0.1:9"),
+        ("sqlite:////proc/nope/mlflow.db", "there is no directory /proc/nope"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_said(shell, uri, what):
     """For a sweep, and for a table of one; no trial starts."""
     ended = shell.sweep("-m", f"tracking.uri='{uri}'", "seed=1,2")
     assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
-    assert f"cannot use the store {uri}" in ended.err
+    assert what in ended.err
     assert "started" not in ended.out
     assert shell.seedsweep("table", "--uri", uri).code == 2
+
+
+def make_foreign(path):
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE invoices (id INTEGER)")
+
+
+def make_no_database(path):
+    path.write_text("a diary", encoding="utf-8")
+
+
+def make_damaged(path):
+    make_foreign(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes([0xFF]) * (len(whole) - 100))
+
+
+def make_schema(revision):
+    def make(path):
+        with closing(sqlite3.connect(path)) as database:
+            for table in ("experiments", "runs", "metrics", "params", "tags", "latest_metrics"):
+                database.execute(f"CREATE TABLE {table} (id INTEGER)")
+            database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+            database.execute("INSERT INTO alembic_version VALUES (?)", [revision])
+            database.commit()
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "what", "fix"),
+    [
+        (make_foreign, "is a database of something else (it has the table invoices)", "another file"),
+        (make_no_database, "is no database that can be read (file is not a database)", "another file"),
+        (make_damaged, "is no database that can be read (database disk image is malformed)", "another file"),
+        (
+            make_schema("451aebb31d03"),
+            "was written by an older release than MLflow",
+            "back it up, then: mlflow db upgrade",
+        ),
+        (make_schema("ffffffffffff"), "was written by a newer release than MLflow", "pip install --upgrade mlflow"),
+    ],
+)
+def test_a_database_that_is_not_ours_is_left_alone(shell, make, what, fix):
+    """Said in one line, and not a byte of it changed."""
+    path = shell.directory / "mlflow.db"
+    make(path)
+    before = path.read_bytes()
+    ended = shell.sweep("-m", "seed=1,2")
+    assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
+    error, fixed = ended.err.strip().splitlines()
+    assert what in error
+    assert fix in fixed
+    assert path.read_bytes() == before
+
+
+@pytest.fixture
+def locked():
+    """A directory of root's with a database, for whoever may not write to it."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "mlflow.db").touch()
+        (directory / "mlflow.db").chmod(0o444)
+        directory.chmod(0o555)
+        if root := os.geteuid() == 0:
+            os.seteuid(65534)
+        yield directory
+        if root:
+            os.seteuid(0)
+        directory.chmod(0o755)
+
+
+def test_a_place_that_cannot_be_written_is_said(locked):
+    """The directory for artifacts, that of a database, and a database by itself."""
+    for check in (
+        lambda: databases.probe(locked),
+        lambda: databases.probe(locked / "mlruns"),
+        lambda: databases.check_early(f"sqlite:///{locked}/mlflow.db"),
+    ):
+        with pytest.raises(BadInput, match=f"cannot write {locked}.*: permission denied"):
+            check()
 
 
 def test_a_config_directory_of_one_s_own_works_for_a_single_trial(shell):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -39,8 +40,8 @@ def trial(accuracy=None, seed=1, status="finished", failure=None, **settings):
     return TrialRecord(f"run{seed}", status, {**SETTINGS, "seed": str(seed), **settings}, metrics, tags)
 
 
-def table(*trials, name="a sweep"):
-    return table_of(SweepRecord("0123456789abcdef", name, "2026-01-02 03:04 UTC", trials))
+def table(*trials, name="a sweep", planned=None):
+    return table_of(SweepRecord("0123456789abcdef", name, "2026-01-02 03:04 UTC", trials, planned or len(trials)))
 
 
 def test_the_interval_is_student_s():
@@ -89,6 +90,14 @@ def test_what_failed_stands_last_with_its_reason():
     ]
     assert rows[0].seeds == (1,)
     assert rows[1].test is None
+
+
+def test_what_is_not_in_the_table_is_said():
+    """An interrupted sweep's table is not taken for a whole one; reused trials are said too."""
+    notes = table(trial(0.9), trial(0.9, seed=2), planned=5).footnotes
+    assert notes[0] == "3 of 5 trials are not in this table: they were not started yet."
+    reused = replace(trial(0.9, seed=2), tags={**TAGS, "reused_from": "x"})
+    assert "1 of these trials was trained for an earlier sweep" in table(trial(0.9), reused).footnotes[0]
 
 
 def test_two_data_sets_are_never_folded_into_one_row():

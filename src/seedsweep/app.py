@@ -1,37 +1,45 @@
-"""One trial, wired: settings → slot → data → identity → run → training → artifacts → objective.
+"""One trial, wired: settings → slot → data → identity → reuse or training → its run → objective.
 
 Not here: several trials, see `sweeps`; the command line, see `cli`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shlex
-import tempfile
 import traceback
-from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from seedsweep.config import read_config
-from seedsweep.errors import BadInput, TrialCrashed, TrialError, reason
+from seedsweep.config import TOLD, read_config
+from seedsweep.described import describe
+from seedsweep.errors import (
+    BadInput,
+    CannotWrite,
+    Diverged,
+    OutOfMemory,
+    SeedsweepError,
+    Stopped,
+    TrialCrashed,
+    reason,
+)
+from seedsweep.launching.relay import stop_requested
 from seedsweep.launching.slots import enter_first_slot
-from seedsweep.trials.identity import trial_id
-from seedsweep.trials.variants import name_variants, spell
+from seedsweep.trials.variants import name_variants
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
     from seedsweep.config import RunConfig
-    from seedsweep.tracking.store import Store
-    from seedsweep.tracking.writing import RunWriter
+    from seedsweep.described import Described
+    from seedsweep.tracking.journal import Journal
+    from seedsweep.tracking.writing import TrialWriter
     from seedsweep.training.dataset import Dataset
-    from seedsweep.training.fit import Trained
     from seedsweep.training.runtime import Runtime
     from seedsweep.trials.record import EpochMetrics
     from seedsweep.trials.spec import Trial
@@ -40,46 +48,27 @@ log = logging.getLogger(__name__)
 
 
 def run_trial(config: DictConfig) -> float:
-    """Train one trial and track it; Hydra's task function.
+    """Train one trial, or find that it was trained before, and track it; Hydra's task function.
 
     Returns:
         The final value of the metric that `objective` names.
 
     Raises:
         BadInput: the config cannot be used; no run was created.
+        TrialError: the trial did not end well; its run says why.
+        CannotWrite: its run cannot be kept.
     """
     run = read_config(config)
-    trial = run.trial
-    dataset = load_checked(trial)
-    enter_first_slot(trial.threads)
+    dataset = load_checked(run.trial)
+    enter_first_slot(run.trial.threads)
     from seedsweep.training import runtime
 
-    computes = runtime.prepare(trial)
-    store = _store(run.tracking.uri, run.tracking.experiment)
-    alone = run.tracking.parent_run_id is None
-    if alone:
-        log.info("data: %s", dataset.description)
-    variant = run.tracking.variant or name_variants([(trial.settings(), dataset.sha256)])[0]
-    name = run.tracking.name if alone and run.tracking.name else run_name(trial, variant)
-    writer = _open_run(store, run, name, variant, dataset, computes)
-    try:
-        metrics = _train(run, name, dataset, writer)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        writer.fail(reason(stop), traceback.format_exc(), status="KILLED")
-        raise
-    except TrialError as error:
-        writer.fail(reason(error), traceback.format_exc())
-        raise
-    except Exception as error:
-        writer.fail(reason(error), traceback.format_exc())
-        log.exception("%s crashed", name)
-        raise TrialCrashed(reason(error)) from error
-    if alone:
-        from seedsweep.reporting.table import table_of
-        from seedsweep.tracking.reading import read_sweep
+    described = _described(run, dataset, runtime.prepare(run.trial.backend, run.trial.threads))
+    if run.tracking.parent_run_id is None:
+        from seedsweep.alone import train_alone
 
-        log.info("\n%s", table_of(read_sweep(store, writer.run_id)).markdown())
-    return metrics[run.objective]
+        return train_alone(run, dataset, described)[run.objective]
+    return train_tracked(run, dataset, described, _output_directory())[run.objective]
 
 
 def load_checked(trial: Trial) -> Dataset:
@@ -103,61 +92,95 @@ def load_checked(trial: Trial) -> Dataset:
     return loaded
 
 
-def run_name(trial: Trial, variant: str) -> str:
-    """Return what a person tells a run by."""
-    return f"{variant} · seed {trial.seed}"
+def _described(run: RunConfig, dataset: Dataset, computes: Runtime) -> Described:
+    return describe(
+        run.trial,
+        run.tracking.variant or name_variants([(run.trial.settings(), dataset.sha256)])[0],
+        dataset=dataset.description,
+        dataset_sha256=dataset.sha256,
+        computes=computes,
+        reproduce=reproduce_command(),
+        job=run.tracking.job or 0,
+    )
 
 
-@lru_cache(maxsize=1)
-def _store(uri: str | None, experiment: str) -> Store:
-    """Open the store once a process; importing MLflow waits until here."""
-    from seedsweep.tracking.store import open_store
+def train_tracked(run: RunConfig, dataset: Dataset, described: Described, directory: Path) -> dict[str, float]:
+    """Train, and write everything down in a directory.
 
-    return open_store(uri, experiment)
+    Returns:
+        The final value of each metric.
+
+    Raises:
+        TrialError: the trial did not end well; its journal says why.
+        CannotWrite: the directory cannot be written to.
+    """
+    from seedsweep.tracking.journal import Journal
+    from seedsweep.tracking.writing import owner_of
+
+    try:
+        with contextlib.closing(Journal(directory)) as journal:
+            # Whoever wrote the last line may have been killed before anybody heard of it.
+            if metrics := journal.finished_as(owner_of(run.tracking.parent_run_id, described.trial_id)):
+                return metrics
+            writer = _writer(journal, run, described)
+            try:
+                return _train(run, dataset, described, writer)
+            except BaseException as error:
+                told = _as_ours(error, described.name, directory)
+                with contextlib.suppress(OSError):
+                    _record_failure(writer, told)
+                if told is error:
+                    raise
+                raise told from error
+    except OSError as error:
+        raise _no_room(error, directory) from error
 
 
-def _open_run(store: Store, run: RunConfig, name: str, variant: str, dataset: Dataset, computes: Runtime) -> RunWriter:
-    from seedsweep.tracking.writing import JOB_TAG, start_trial
+def _writer(journal: Journal, run: RunConfig, described: Described) -> TrialWriter:
+    from seedsweep.tracking.writing import TrialWriter
 
-    trial = run.trial
-    releases = {**computes.versions, "seedsweep": metadata.version("seedsweep")}
-    tags = {
-        "trial_id": trial_id(trial, dataset_sha256=dataset.sha256, versions=computes.versions, device=computes.device),
-        "variant": variant,
-        "dataset": dataset.description,
-        "dataset_sha256": dataset.sha256,
-        "hardware": computes.device,
-        "versions": ", ".join(f"{library} {release}" for library, release in sorted(releases.items())),
-        "reproduce": _reproduce_command(),
-        JOB_TAG: str(_job_number()),
-    }
-    settings = {key: spell(value) for key, value in trial.settings().items()}
-    return start_trial(store, name, parent_run_id=run.tracking.parent_run_id, settings=settings, tags=tags)
+    parent = run.tracking.parent_run_id
+    name = run.tracking.name if parent is None and run.tracking.name else described.name
+    return TrialWriter(journal, name, parent_run_id=parent, settings=described.settings, tags=described.tags)
 
 
-def _train(run: RunConfig, name: str, dataset: Dataset, writer: RunWriter) -> dict[str, float]:
+def _train(
+    run: RunConfig,
+    dataset: Dataset,
+    described: Described,
+    writer: TrialWriter,
+) -> dict[str, float]:
     """Train, write everything down and return the final metrics."""
-    from seedsweep.training.fit import train
+    from seedsweep.artifacts import write_files
+    from seedsweep.training import checkpoints, fit
 
-    epochs: list[EpochMetrics] = []
+    trial, name = run.trial, described.name
+    checkpoint = writer.journal.directory / checkpoints.FILE_NAME
+    start = checkpoints.read(checkpoint, described.trial_id)
+    epochs = list(start.history) if start else []
+    for metrics in epochs:
+        writer.epoch(metrics)
+    if epochs:
+        log.info("%s goes on after epoch %d of %d", name, len(epochs), trial.epochs)
 
     def on_epoch(metrics: EpochMetrics) -> None:
         epochs.append(metrics)
         writer.epoch(metrics)
         shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.values.items())
-        progress = (_job_number(), metrics.epoch, run.trial.epochs)
-        log.info("%s  epoch %d/%d  %s", name, metrics.epoch, run.trial.epochs, shown, extra={"epoch": progress})
+        progress = (_job_number(), metrics.epoch, trial.epochs)
+        log.info("%s  epoch %d/%d  %s", name, metrics.epoch, trial.epochs, shown, extra={"epoch": progress})
 
-    trained = train(run.trial, dataset, on_epoch)
+    keeping = checkpoints.Keeping(described.trial_id, checkpoint, run.execution.checkpoint_every, stop_requested)
+    trained = fit.train(trial, dataset, on_epoch, keeping, start)
     final = {
         "test_loss": trained.test_loss,
         "test_accuracy": trained.test_accuracy,
         "train_seconds": trained.train_seconds,
     }
-    with tempfile.TemporaryDirectory() as directory:
-        _write_files(Path(directory), run, name, dataset, trained, epochs)
-        tags = {"weights_sha256": trained.weights_sha256, "parameters": str(trained.parameters)}
-        writer.finish(final, tags, Path(directory), step=run.trial.epochs)
+    write_files(writer.journal.files, trial, name, dataset, trained, epochs)
+    tags = {"weights_sha256": trained.weights_sha256, "parameters": str(trained.parameters)}
+    writer.finish(final, tags, step=trial.epochs)
+    checkpoints.remove(checkpoint)
     log.info(
         "finished %s: test accuracy %.2f %%, validation %.2f %%, %.0f s",
         name,
@@ -168,31 +191,44 @@ def _train(run: RunConfig, name: str, dataset: Dataset, writer: RunWriter) -> di
     return {**epochs[-1].values, **final}
 
 
-def _write_files(
-    directory: Path, run: RunConfig, name: str, dataset: Dataset, trained: Trained, epochs: list[EpochMetrics]
-) -> None:
-    """Write what stays with a run: the network, its config, its curves, its answer to every test image."""
-    import numpy as np
+def _as_ours(error: BaseException, name: str, directory: Path) -> BaseException:
+    """Return what a trial raised as one of our errors, or itself where it is one or says to stop."""
+    from seedsweep.training import failures
 
-    from seedsweep.reporting.curves import draw_curves
+    if isinstance(error, SeedsweepError | KeyboardInterrupt):
+        return error
+    if failures.is_no_room(error):
+        assert isinstance(error, OSError)
+        return _no_room(error, directory)
+    if failures.is_out_of_memory(error):
+        return OutOfMemory(reason(error))
+    log.error("%s crashed", name, exc_info=error)
+    return TrialCrashed(reason(error))
 
-    trained.save(directory / "model.keras")
-    (directory / "model.txt").write_text(trained.summary(), encoding="utf-8")
-    OmegaConf.save(_nested(run.trial.settings()), directory / "config.yaml")
-    draw_curves(epochs, title=name, path=directory / "curves.png")
-    smallest = np.min_scalar_type(dataset.classes - 1)
-    np.savez_compressed(
-        directory / "predictions.npz",
-        predicted=trained.predictions.astype(smallest),
-        label=dataset.test.y.astype(smallest),
+
+def _no_room(error: OSError, directory: Path) -> CannotWrite:
+    return CannotWrite(
+        f"cannot write {error.filename or directory}: {error.strerror}",
+        "nothing is lost: free space or permission there, and the same command goes on",
     )
 
 
-def _nested(settings: dict[str, object]) -> DictConfig:
-    nested = OmegaConf.create()
-    for key, value in settings.items():
-        OmegaConf.update(nested, key, value)
-    return nested
+def _record_failure(writer: TrialWriter, error: BaseException) -> None:
+    """Close the run with what ended it."""
+    from seedsweep.tracking.tags import DIVERGED_TAG
+    from seedsweep.training import checkpoints
+
+    if isinstance(error, Stopped | KeyboardInterrupt):
+        writer.fail("interrupted", None, status="KILLED")
+        return
+    tags = {DIVERGED_TAG: str(error.epoch)} if isinstance(error, Diverged) else {}
+    writer.fail(reason(error), traceback.format_exc(), tags=tags)
+    if isinstance(error, Diverged):
+        checkpoints.remove(writer.journal.directory / checkpoints.FILE_NAME)
+
+
+def _output_directory() -> Path:
+    return Path(HydraConfig.get().runtime.output_dir)
 
 
 def _job_number() -> int:
@@ -200,15 +236,11 @@ def _job_number() -> int:
     return 0 if OmegaConf.is_missing(job, "num") else int(job.num)
 
 
-# What a sweep adds to the overrides of its trials.
-TOLD = ("tracking.uri", "tracking.parent_run_id", "tracking.variant")
-
-
 def typed_overrides(hydra_config: HydraConf) -> list[str]:
     """Return the overrides that say what is trained: where results go is left out."""
     return [str(text) for text in hydra_config.overrides.task if str(text).partition("=")[0] not in TOLD]
 
 
-def _reproduce_command() -> str:
-    """Return the command line that trains this process' trial again."""
+def reproduce_command() -> str:
+    """Return the command line that trains the current config's trial again."""
     return shlex.join(["python", "sweep.py", *typed_overrides(HydraConfig.get())])

@@ -1,6 +1,7 @@
 """The command line: Hydra's, with bad input answered in two lines and exit code 2.
 
-Exit codes: 0 all trials finished; 1 some failed; 2 bad input, nothing was started; 130 interrupted.
+Exit codes: 0 all trials finished; 1 some failed; 2 bad input, nothing was started; 130 interrupted;
+143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from hydra.types import RunMode
 
 from seedsweep.app import load_checked, run_trial
 from seedsweep.config import current_hydra_config, read_config, register_resolvers
-from seedsweep.errors import BadInput, SweepInterrupted, TrialError, TrialsFailed, reason
+from seedsweep.errors import BadInput, CannotWrite, SweepInterrupted, Terminated, TrialError, TrialsFailed, reason
 from seedsweep.hydra_errors import as_bad_input
+from seedsweep.launching.stopping import INTERRUPTED, handle_signals
+from seedsweep.tracking import databases
 
 if TYPE_CHECKING:
     import argparse
@@ -45,16 +48,21 @@ def main(config_directory: Path) -> None:
     # Hydra would print its own errors and exit with 1; with this it lets us answer.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_resolvers()
+    handle_signals()
     try:
         _check_before_start(sys.argv[1:], config_directory)
         application = hydra.main(
             version_base=_HYDRA_VERSION, config_path=str(config_directory), config_name=CONFIG_NAME
         )(run_trial)
         application()
+    except Terminated as stop:
+        _leave(stop.code, "stopped at once; the same command goes on")
     except KeyboardInterrupt:
-        _leave(130, "interrupted")
+        _leave(INTERRUPTED, "interrupted")
     except SweepInterrupted as stop:
-        _leave(130, str(stop))
+        _leave(INTERRUPTED, str(stop))
+    except CannotWrite as error:
+        _leave(1, str(error))
     except (TrialsFailed, TrialError) as failed:
         _leave(1, f"error: {reason(failed) if isinstance(failed, TrialError) else failed}")
     except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else could show it
@@ -105,6 +113,7 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
     with current_hydra_config(config):
         run = read_config(config)
     load_checked(run.trial)
+    databases.check_early(run.tracking.uri)
 
 
 # A list of choices of a group: Hydra would merge them, and nobody who compares wants that.

@@ -18,9 +18,13 @@ from seedsweep.trials.record import METRICS
 from seedsweep.trials.spec import Trial, setting_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from omegaconf import DictConfig
+
+
+# What a sweep adds to the overrides of its trials.
+TOLD = ("tracking.uri", "tracking.parent_run_id", "tracking.variant", "tracking.job")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Tracking:
         name: what the sweep is called; None takes the overrides that made it.
         parent_run_id: the sweep that a trial belongs to.
         variant: what the sweep calls the trial's variant.
+        job: the trial's number in its sweep, from 0.
     """
 
     uri: str | None
@@ -40,6 +45,26 @@ class Tracking:
     name: str | None
     parent_run_id: str | None
     variant: str | None
+    job: int | None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How trials are run; nothing of it changes a result.
+
+    Attributes:
+        rerun: train again what was trained before.
+        checkpoint_every: epochs between two checkpoints.
+        timeout: seconds that a trial may take; None: any.
+        retries: how often a trial is begun again that lost its process or ran out of memory.
+        max_failures: failed trials after which no more are started; None: any number.
+    """
+
+    rerun: bool
+    checkpoint_every: int
+    timeout: float | None
+    retries: int
+    max_failures: int | None
 
 
 @dataclass(frozen=True)
@@ -49,11 +74,13 @@ class RunConfig:
     Attributes:
         trial: what can change the result.
         objective: the metric that a trial returns to the sweeper.
+        execution: how it is run.
         tracking: where results go.
     """
 
     trial: Trial
     objective: str
+    execution: Execution
     tracking: Tracking
 
 
@@ -63,7 +90,7 @@ def read_config(config: DictConfig) -> RunConfig:
     Raises:
         BadInput: a setting is unknown, missing, cannot be resolved, or is out of its range.
     """
-    top = ("objective", "tracking", *Trial.__dataclass_fields__)
+    top = (*Trial.__dataclass_fields__, "objective", *Execution.__dataclass_fields__, "tracking")
     plain = {str(key): _resolved(config, str(key)) for key in config if key != "hydra"}
     checks.known_keys("", plain, top)
     tracking = plain["tracking"]
@@ -73,13 +100,26 @@ def read_config(config: DictConfig) -> RunConfig:
     return RunConfig(
         trial=Trial.from_config({key: value for key, value in plain.items() if key in Trial.__dataclass_fields__}),
         objective=_objective(plain["objective"]),
+        execution=_execution(plain),
         tracking=Tracking(
+            job=None if tracking["job"] is None else checks.whole("tracking.job", tracking["job"], at_least=0),
             uri=_text_or_none("uri", tracking["uri"]),
             experiment=checks.text("tracking.experiment", tracking["experiment"]),
             name=_text_or_none("name", tracking["name"]),
             parent_run_id=_text_or_none("parent_run_id", tracking["parent_run_id"]),
             variant=_text_or_none("variant", tracking["variant"]),
         ),
+    )
+
+
+def _execution(plain: Mapping[str, Any]) -> Execution:
+    timeout, max_failures = plain["timeout"], plain["max_failures"]
+    return Execution(
+        rerun=checks.flag("rerun", plain["rerun"]),
+        checkpoint_every=checks.whole("checkpoint_every", plain["checkpoint_every"]),
+        timeout=None if timeout is None else checks.positive("timeout", timeout, example="3600"),
+        retries=checks.whole("retries", plain["retries"], at_least=0),
+        max_failures=None if max_failures is None else checks.whole("max_failures", max_failures),
     )
 
 
@@ -122,7 +162,12 @@ def _text_or_none(key: str, value: object) -> str | None:
 
 def all_setting_names() -> list[str]:
     """Return the dotted path of everything that can be set, `hydra` apart."""
-    return [*setting_names(), "objective", *(f"tracking.{name}" for name in Tracking.__dataclass_fields__)]
+    return [
+        *setting_names(),
+        "objective",
+        *Execution.__dataclass_fields__,
+        *(f"tracking.{name}" for name in Tracking.__dataclass_fields__),
+    ]
 
 
 @contextmanager

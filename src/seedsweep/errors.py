@@ -4,10 +4,17 @@ SeedsweepError
 ├── BadInput            what a user typed or handed over cannot be used; exit code 2, nothing was started
 ├── SweepInterrupted    somebody pressed Ctrl-C; exit code 130 (the launcher raises LaunchInterrupted)
 ├── TrialsFailed        the sweep ended and some of its trials failed; exit code 1
+├── CannotWrite         results cannot be kept where they should be; exit code 1
 └── TrialError          one trial cannot end well; its siblings go on
-    ├── Diverged        its loss is no longer a finite number
+    ├── Diverged        its loss is no longer a finite number; never tried again
     ├── TrialCrashed    anything else that it raised
-    └── WorkerDied      the process that ran it is gone
+    ├── TimedOut        it took longer than it may
+    ├── Stopped         it was asked to stop, and has
+    └── Retryable       nothing is wrong with the trial itself: it is tried again
+        ├── WorkerDied  the process that ran it is gone
+        └── OutOfMemory memory did not suffice beside what else was in it
+
+Terminated and LaunchInterrupted are KeyboardInterrupts, because Hydra must let them through.
 """
 
 from __future__ import annotations
@@ -55,7 +62,7 @@ class SweepInterrupted(SeedsweepError):
 
 
 class LaunchInterrupted(KeyboardInterrupt):
-    """Ctrl-C while jobs ran; no `SeedsweepError`, because Hydra must let it through.
+    """Ctrl-C while jobs ran.
 
     Attributes:
         failures: job number → error of the jobs that had failed before.
@@ -66,8 +73,37 @@ class LaunchInterrupted(KeyboardInterrupt):
         self.failures = failures
 
 
+class Terminated(KeyboardInterrupt):
+    """Ctrl-C for the second time, or SIGTERM: the workers are killed already, and seconds are left.
+
+    Attributes:
+        code: what to exit with.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+
 class TrialsFailed(SeedsweepError):
     """The sweep ended, and some of its trials did not."""
+
+
+class CannotWrite(SeedsweepError):
+    """Results cannot be kept where they should be.
+
+    Args:
+        what: what cannot be written, and why.
+        fix: what to do.
+    """
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(what, fix)
+        self.what = what
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"error: {self.what}\nfix: {self.fix}"
 
 
 class TrialError(SeedsweepError):
@@ -75,7 +111,21 @@ class TrialError(SeedsweepError):
 
 
 class Diverged(TrialError):
-    """The training loss of a trial became NaN or infinite."""
+    """The training loss of a trial became NaN or infinite.
+
+    Args:
+        metric: which loss.
+        value: what it became.
+        epoch: when, counted from 1.
+    """
+
+    def __init__(self, metric: str, value: float, epoch: int) -> None:
+        super().__init__(metric, value, epoch)
+        self.epoch = epoch
+
+    def __str__(self) -> str:
+        metric, value, epoch = self.args
+        return f"{metric} became {value} in epoch {epoch}"
 
 
 class TrialCrashed(TrialError):
@@ -85,8 +135,24 @@ class TrialCrashed(TrialError):
     """
 
 
-class WorkerDied(TrialError):
+class TimedOut(TrialError):
+    """A trial took longer than `timeout` allows; its process was killed."""
+
+
+class Stopped(TrialError):
+    """A trial was asked to stop, and has written its checkpoint."""
+
+
+class Retryable(TrialError):
+    """A trial was lost to something outside it."""
+
+
+class WorkerDied(Retryable):
     """The process that ran a trial ended before the trial did."""
+
+
+class OutOfMemory(Retryable):
+    """Memory of the machine or of the GPU did not suffice."""
 
 
 def did_you_mean(received: str, allowed: Iterable[str]) -> str | None:
@@ -99,6 +165,8 @@ def reason(error: BaseException) -> str:
     """Return an error in one line, under the name of what went wrong first."""
     # TensorFlow's first line says only where it noticed.
     lines = [line for line in str(error).strip().splitlines() if line and line != "Graph execution error:"]
-    if isinstance(error, TrialCrashed):
+    if isinstance(error, TrialCrashed | OutOfMemory):
         return lines[0]  # which names the error that it stands for
+    if isinstance(error, BadInput | CannotWrite):
+        return error.what
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from seedsweep.app import TOLD, load_checked
-from seedsweep.config import current_hydra_config, read_config, unresolved
+from seedsweep.app import load_checked, reproduce_command
+from seedsweep.config import TOLD, current_hydra_config, read_config, unresolved
+from seedsweep.described import describe
 from seedsweep.errors import BadInput
 from seedsweep.trials.variants import name_variants
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from seedsweep.config import RunConfig
+    from seedsweep.described import Described
+    from seedsweep.launching.slots import Slot
+    from seedsweep.training.runtime import Runtime
     from seedsweep.trials.spec import Trial
 
 log = logging.getLogger(__name__)
@@ -41,25 +45,41 @@ class Planned:
     Attributes:
         overrides: what distinguishes it on the command line.
         run: its checked config.
-        variant: what the sweep calls it.
-        dataset_sha256: identity of its images.
-        dataset: its images and their split in words.
+        place: its directory, in the sweep's own.
+        described: what its run tells of it.
     """
 
     overrides: tuple[str, ...]
     run: RunConfig
-    variant: str
-    dataset_sha256: str
-    dataset: str
+    place: Path
+    described: Described
 
-    def told(self, uri: str, parent_run_id: str) -> list[str]:
+    def told(self, uri: str, parent_run_id: str, directory: Path) -> list[str]:
         """Return the overrides to launch: its own, and what a trial must know of its sweep."""
-        known = zip(TOLD, (uri, parent_run_id, self.variant), strict=True)
-        return [*self.overrides, *(f"{key}={quoted(value)}" for key, value in known)]
+        tags = self.described.tags
+        values = (quoted(uri), quoted(parent_run_id), quoted(tags["variant"]), tags["job"])
+        return [
+            *self.overrides,
+            *(f"{key}={value}" for key, value in zip(TOLD, values, strict=True)),
+            f"hydra.sweep.dir={quoted(str(directory))}",
+            f"hydra.sweep.subdir={quoted(str(self.place))}",
+        ]
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A trial that was composed and checked, and is not yet named."""
+
+    overrides: tuple[str, ...]
+    run: RunConfig
+    place: Path
+    dataset: str
+    dataset_sha256: str
+    reproduce: str
 
 
 def plan_sweep(
-    config: DictConfig, config_loader: ConfigLoader, job_overrides: Sequence[Sequence[str]]
+    config: DictConfig, config_loader: ConfigLoader, job_overrides: Sequence[Sequence[str]], slots: Sequence[Slot]
 ) -> list[Planned]:
     """Compose and check every trial of a sweep, and drop those that stand in it twice.
 
@@ -67,57 +87,89 @@ def plan_sweep(
         config: the sweep's own config.
         config_loader: composes a trial's config from its overrides.
         job_overrides: one list a trial.
+        slots: where the trials will run.
 
     Raises:
         BadInput: one of the trials cannot be used, or two of them could not be kept apart.
     """
-    kept: dict[Any, tuple[tuple[str, ...], RunConfig, str, str]] = {}
-    places: Counter[Path] = Counter()
+    kept: dict[Any, _Checked] = {}
     for number, overrides in enumerate(job_overrides):
-        composed = config_loader.load_sweep_config(config, list(overrides))
-        with open_dict(composed):
-            composed.hydra.job.id = composed.hydra.job.num = len(kept)
-        with current_hydra_config(composed):
-            run = read_config(composed)
-            place = _output_directory(config, composed)
-        dataset = load_checked(run.trial)
+        checked = _check(config, config_loader.load_sweep_config(config, list(overrides)), overrides, len(kept))
+        trial = checked.run.trial
         # The same file under two paths is the same trial.
-        content = (replace(run.trial, data=replace(run.trial.data, path=None)), dataset.sha256)
+        content = (replace(trial, data=replace(trial.data, path=None)), checked.dataset_sha256)
         if content in kept:
             log.warning("trial %d (%s) stands twice in the sweep: it is trained once", number, " ".join(overrides))
-            continue
-        places[place] += 1
-        # Not the images themselves: a sweep over data settings would hold every version of them at once.
-        kept[content] = (tuple(overrides), run, dataset.sha256, dataset.description)
-    for place, count in places.items():
+        else:
+            kept[content] = checked
+    plan = list(kept.values())
+    for place, count in Counter(checked.place for checked in plan).items():
         if count > 1:
             raise BadInput(f"{count} trials would write to '{place}'", where="hydra.sweep.subdir", fix=_SUBDIR_FIX)
-    _check_one_process_can_run([run.trial for _, run, *_ in kept.values()])
-    names = name_variants([(run.trial.settings(), sha256) for _, run, sha256, _ in kept.values()])
+    _check_one_process_can_run([checked.run.trial for checked in plan])
+    names = name_variants([(checked.run.trial.settings(), checked.dataset_sha256) for checked in plan])
+    computes = _expected_runtime(plan[0].run.trial, slots)
     return [
-        Planned(overrides, run, name, sha256, description)
-        for (overrides, run, sha256, description), name in zip(kept.values(), names, strict=True)
+        Planned(
+            checked.overrides,
+            checked.run,
+            checked.place,
+            describe(
+                checked.run.trial,
+                variant,
+                dataset=checked.dataset,
+                dataset_sha256=checked.dataset_sha256,
+                computes=computes,
+                reproduce=checked.reproduce,
+                job=number,
+            ),
+        )
+        for number, (checked, variant) in enumerate(zip(plan, names, strict=True))
     ]
 
 
-def _output_directory(config: DictConfig, composed: DictConfig) -> Path:
-    """Return a trial's directory as Hydra will make it.
+def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], number: int) -> _Checked:
+    with open_dict(composed):
+        composed.hydra.job.id = composed.hydra.job.num = number
+    with current_hydra_config(composed):
+        run = read_config(composed)
+        place = _place(config, composed)
+        reproduce = reproduce_command()
+    dataset = load_checked(run.trial)
+    # Not the images themselves: a sweep over data settings would hold every version of them at once.
+    return _Checked(tuple(overrides), run, place, dataset.description, dataset.sha256, reproduce)
+
+
+def _expected_runtime(trial: Trial, slots: Sequence[Slot]) -> Runtime:
+    """Return what trials will compute with; this process must not ask a backend itself, it would hold the GPUs."""
+    from seedsweep.training import runtime
+
+    environment = slots[0].environment if slots else {}
+    if environment.get("CUDA_VISIBLE_DEVICES", "-1") == "-1":
+        device = runtime.cpu_kind()
+    else:
+        device = runtime.device_in(environment, trial.backend, trial.threads)
+    return runtime.Runtime(device=device, versions=runtime.versions(trial.backend))
+
+
+def _place(config: DictConfig, composed: DictConfig) -> Path:
+    """Return a trial's directory within its sweep's.
 
     Raises:
-        BadInput: it does not resolve, or lies outside the sweep's own.
+        BadInput: it does not resolve, or lies outside.
     """
-    root = Path(config.hydra.sweep.dir).absolute()
     try:
         place = Path(str(composed.hydra.sweep.subdir))
     except OmegaConfBaseException as error:
         raise unresolved(error, "hydra.sweep.subdir") from error
     if place.is_absolute() or ".." in place.parts:
+        root = Path(config.hydra.sweep.dir).absolute()
         raise BadInput(
             f"a trial would write to '{place}', outside the sweep's directory {root}",
             where="hydra.sweep.subdir",
             fix=_SUBDIR_FIX,
         )
-    return root / place
+    return place
 
 
 def _check_one_process_can_run(trials: Sequence[Trial]) -> None:

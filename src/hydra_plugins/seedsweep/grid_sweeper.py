@@ -4,8 +4,7 @@ Thin, because Hydra imports every plugin at each start: what a sweep of trials i
 `seedsweep.sweeps`. With any other task function it does what the basic sweeper does.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
@@ -58,35 +57,39 @@ class GridSweeper(BasicSweeper):
         _refuse_what_is_no_grid(overrides)
         _check_batch_size(self.max_batch_size)
         (jobs,) = self.split_arguments(overrides, None)
-        assert self.launcher is not None
-        batches: list[Sequence[JobReturn]] = []
-        with self._brackets(jobs) as (launched, results):
-            self._save_config()
-            for batch in self.split_overrides_to_chunks(launched, self.max_batch_size):
-                done = self.launcher.launch(batch, initial_job_idx=sum(map(len, batches)))
-                batches.append(done)
-                results.extend(done)
-        return batches
-
-    @contextmanager
-    def _brackets(self, jobs: list[list[str]]) -> Iterator[tuple[list[list[str]], list[JobReturn]]]:
         from seedsweep.app import run_trial
-        from seedsweep.sweeps import tracked_sweep
+        from seedsweep.sweeps import run_sweep
 
         if self.task_function is run_trial:
-            with tracked_sweep(self.master, self.context.config_loader, jobs) as opened:
-                yield opened
-            return
+            slots = getattr(self.launcher, "slots", ())
+            return [run_sweep(self.master, self.context.config_loader, jobs, self._launch, slots)]
         self.validate_batch_is_legal(jobs)
-        results: list[JobReturn] = []
-        yield jobs, results
-        for result in results:
-            _ = result.return_value  # raises what the job raised, as the basic sweeper does
-
-    def _save_config(self) -> None:
         directory = Path(self.master.hydra.sweep.dir)
         directory.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.master, directory / "multirun.yaml")
+        results = self._launch(jobs)
+        for result in results:
+            _ = result.return_value  # raises what the job raised, as the basic sweeper does
+        size = self.max_batch_size or max(len(results), 1)
+        return [results[start : start + size] for start in range(0, len(results), size)]
+
+    def _launch(self, jobs: list[list[str]]) -> list[JobReturn]:
+        """Launch jobs in batches, until the launcher says that it starts no more."""
+        from seedsweep.errors import LaunchInterrupted
+        from seedsweep.sweeps import failures_of
+
+        assert self.launcher is not None
+        results: list[JobReturn] = []
+        for batch in self.split_overrides_to_chunks(jobs, self.max_batch_size):
+            try:
+                results.extend(self.launcher.launch(batch, initial_job_idx=len(results)))
+            except LaunchInterrupted as stop:
+                raise LaunchInterrupted(failures_of(results) | stop.failures) from stop
+            limit = self.master.get("max_failures")
+            failed = sum(result.status is JobStatus.FAILED for result in results)
+            if any(result.status is JobStatus.UNKNOWN for result in results) or (limit and failed >= limit):
+                break
+        return results
 
 
 def _check_batch_size(size: object) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -36,6 +36,8 @@ class PoolLauncher(Launcher):
     def __init__(self, gpus: Any, workers: Any) -> None:
         self.gpus = gpus
         self.workers = workers
+        # How many jobs have failed in the launches so far: a sweeper may launch in batches.
+        self.failed = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra hands to every launcher, and find the slots: a missing GPU is said at once."""
@@ -52,11 +54,14 @@ class PoolLauncher(Launcher):
         """Run one job for each list of overrides; see `seedsweep.launching.pool.launch`."""
         from seedsweep.launching.pool import launch
 
-        return launch(
+        results = launch(
             hydra_context=self.hydra_context,
             task_function=self.task_function,
             config=self.config,
             slots=self.slots,
             job_overrides=job_overrides,
             initial_job_idx=initial_job_idx,
+            failed_before=self.failed,
         )
+        self.failed += sum(result.status is JobStatus.FAILED for result in results)
+        return results

@@ -5,11 +5,9 @@ A job that raises, exits or dies costs itself only. Not here: what a job is, see
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,11 +15,21 @@ import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from omegaconf import open_dict
-from pebble import ProcessExpired, ProcessPool
 
-from seedsweep.errors import LaunchInterrupted, WorkerDied, reason
+from seedsweep.errors import (
+    CannotWrite,
+    LaunchInterrupted,
+    Retryable,
+    Stopped,
+    Terminated,
+    TrialError,
+    WorkerDied,
+    reason,
+)
 from seedsweep.launching import worker
+from seedsweep.launching.policy import Policy
 from seedsweep.launching.screen import Screen
+from seedsweep.launching.slot_worker import SlotWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,10 +39,10 @@ if TYPE_CHECKING:
 
     from seedsweep.launching.slots import Slot
 
-
-# How often the loop looks for workers that left without a word, and how long one may be gone.
+# How often the loop looks for workers that left without a word.
 _LOOK_SECONDS = 1.0
-_HUNG_UP_SECONDS = 2.0
+# How long running jobs may take to stop after Ctrl-C: a batch, a checkpoint, and what the store needs.
+_STOP_SECONDS = 15.0
 
 
 def launch(
@@ -45,6 +53,7 @@ def launch(
     slots: Sequence[Slot],
     job_overrides: Sequence[Sequence[str]],
     initial_job_idx: int,
+    failed_before: int,
 ) -> list[JobReturn]:
     """Run one job for each list of overrides, as many at once as there are slots.
 
@@ -55,9 +64,10 @@ def launch(
         slots: where jobs may run.
         job_overrides: what distinguishes each job.
         initial_job_idx: number of the first job.
+        failed_before: how many jobs of the same sweep have failed in earlier launches.
 
     Returns:
-        One `JobReturn` a job, in the given order.
+        One `JobReturn` a job, in the given order; of unknown status for those that were not started.
 
     Raises:
         LaunchInterrupted: Ctrl-C; all workers are stopped.
@@ -65,12 +75,14 @@ def launch(
     setup_globals()
     shared = cloudpickle.dumps(worker.Shared(task_function, hydra_context, Singleton.get_state()))
     with Screen(len(job_overrides)) as screen:
-        slot_workers = [_SlotWorker(slot, shared, screen) for slot in slots[: len(job_overrides)]]
+        workers = [SlotWorker(slot, shared, screen.relay) for slot in slots[: len(job_overrides)]]
         try:
-            return _run(_jobs(hydra_context, config, job_overrides, initial_job_idx), slot_workers, screen)
+            jobs = _jobs(hydra_context, config, job_overrides, initial_job_idx)
+            return _Launch(jobs, workers, screen, failed_before).run()
         finally:
-            for slot_worker in slot_workers:
-                slot_worker.stop()
+            # All at once: one that ignores SIGTERM takes seconds.
+            with ThreadPoolExecutor(len(workers)) as stopping:
+                list(stopping.map(SlotWorker.stop, workers))
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ class _Job:
     number: int
     label: str
     config: DictConfig
+    policy: Policy
 
 
 def _jobs(
@@ -91,7 +104,7 @@ def _jobs(
         with open_dict(composed):
             composed.hydra.job.id = f"{config.hydra.job.name}_{first + position}"
             composed.hydra.job.num = first + position
-        yield _Job(position, first + position, labels[position], composed)
+        yield _Job(position, first + position, labels[position], composed, Policy.of(composed))
 
 
 def _labels(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[str]:
@@ -105,95 +118,112 @@ def _labels(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: i
     ]
 
 
-class _SlotWorker:
-    """One slot and the process in it, started with the first job and again after a failure."""
+class _Launch:
+    """One launch: a single loop over futures, into which Ctrl-C lands directly."""
 
-    def __init__(self, slot: Slot, shared: bytes, screen: Screen) -> None:
-        self.slot = slot
-        self._start = (slot.environment, shared, screen.relay.address, screen.relay.key)
-        self._pool: ProcessPool | None = None
-        self._relay = screen.relay
-        self._started = self._began = 0.0
+    def __init__(self, jobs: Iterator[_Job], workers: Sequence[SlotWorker], screen: Screen, failed_before: int) -> None:
+        self._jobs = jobs
+        self._free = deque(workers)
+        self._screen = screen
+        self._failed_before = failed_before
+        self._again: deque[tuple[_Job, JobReturn]] = deque()
+        self._tries: dict[int, int] = {}
+        self._running: dict[Future[bytes], tuple[_Job, SlotWorker]] = {}
+        self._results: dict[int, JobReturn] = {}
+        self._failures: dict[int, BaseException] = {}
+        self._ends_early = self._winding_up = False
 
-    def run(self, job: _Job) -> Future[bytes]:
-        if self._pool is None:
-            self._started = time.monotonic()
-            # A pool of one, so that a replaced process enters the same slot. Never forked: TensorFlow's
-            # threads do not survive it.
-            self._pool = ProcessPool(
-                max_workers=1,
-                initializer=worker.start,
-                initargs=self._start,
-                context=multiprocessing.get_context("spawn"),
-            )
-        self._began = time.monotonic()
-        return self._pool.schedule(worker.run, args=(cloudpickle.dumps(job.config),))
+    def run(self) -> list[JobReturn]:
+        try:
+            while self._start_jobs() or self._running:
+                self._collect(_LOOK_SECONDS)
+        except Terminated:
+            raise
+        except KeyboardInterrupt as stop:
+            self._wind_up()
+            raise LaunchInterrupted(self._failures) from stop
+        for job, result in self._again:
+            self._give_up(job, result)  # it was to be tried again when the launch ended early
+        for job in self._jobs:
+            self._results[job.position] = _not_started(job)
+        return [self._results[position] for position in sorted(self._results)]
 
-    def hung_up(self) -> bool:
-        """Tell whether the process that took the job is gone, and nothing came of it for seconds.
+    def _start_jobs(self) -> bool:
+        """Fill the free slots; returns whether anything was started."""
+        started = False
+        while self._free and (job := self._next_job()) is not None:
+            slot_worker = self._free.popleft()
+            self._screen.started(job.number, job.label, slot_worker.slot.name)
+            self._tries[job.position] = self._tries.get(job.position, 0) + 1
+            self._running[slot_worker.run(job.config, job.policy.timeout)] = (job, slot_worker)
+            started = True
+        return started
 
-        Pebble says so by itself, unless the process ended with exit code 0.
-        """
-        came, went = self._relay.last_left(self.slot.name)
-        # Who came before this pool was started is a predecessor, whose leaving is old news.
-        return came > self._started and went > self._began and time.monotonic() - went > _HUNG_UP_SECONDS
+    def _next_job(self) -> _Job | None:
+        if self._ends_early:
+            return None
+        return self._again.popleft()[0] if self._again else next(self._jobs, None)
 
-    def stop(self) -> None:
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
-            self._pool = None
+    def _collect(self, seconds: float) -> None:
+        """Wait for a job to end, and take in what it came to."""
+        done = wait(self._running, timeout=seconds, return_when=FIRST_COMPLETED).done
+        for future in done | {future for future, (_, slot_worker) in self._running.items() if slot_worker.hung_up()}:
+            job, slot_worker = self._running.pop(future)
+            try:
+                result = slot_worker.result(future)
+            except TrialError as error:
+                result = _failed(job, error)
+            self._screen.ended(job.number)
+            # In front: a second try belongs to the slot in which memory is free now that its process is gone.
+            self._free.appendleft(slot_worker)
+            if result.status is JobStatus.FAILED:
+                self._take_failure(job, slot_worker, worker.error_of(result), result)
+            else:
+                self._results[job.position] = result
+
+    def _take_failure(self, job: _Job, slot_worker: SlotWorker, error: BaseException, result: JobReturn) -> None:
+        if self._winding_up and isinstance(error, Stopped | WorkerDied):
+            return
+        if isinstance(error, Retryable):
+            slot_worker.stop()  # whatever memory its process holds
+            if self._tries[job.position] <= job.policy.retries and not self._ends_early:
+                self._screen.retried(job.label, reason(error))
+                self._again.append((job, result))
+                return
+        self._give_up(job, result)
+        if isinstance(error, CannotWrite):
+            self._end_early("no trial can be kept")
+        elif self._failed_before + len(self._failures) == job.policy.max_failures:
+            self._end_early(f"max_failures={job.policy.max_failures} trials have failed")
+
+    def _give_up(self, job: _Job, result: JobReturn) -> None:
+        error = worker.error_of(result)
+        self._results[job.position] = result
+        self._failures[job.number] = error
+        self._screen.failed(job.label, reason(error), worker.traceback_of(result))
+
+    def _end_early(self, why: str) -> None:
+        if self._ends_early:
+            return
+        self._ends_early = True
+        self._screen.say(f"no more trials are started: {why}")
+
+    def _wind_up(self) -> None:
+        """Let running jobs write down what they have."""
+        self._ends_early = self._winding_up = True
+        self._screen.say("stopping: running trials write their checkpoints; Ctrl-C again stops at once")
+        self._screen.relay.stop_workers()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self._running and (left := deadline - time.monotonic()) > 0:
+            self._collect(min(left, _LOOK_SECONDS))
 
 
-def _run(jobs: Iterator[_Job], workers: Sequence[_SlotWorker], screen: Screen) -> list[JobReturn]:
-    results: dict[int, JobReturn] = {}
-    failures: dict[int, BaseException] = {}
-    running: dict[Future[bytes], tuple[_Job, _SlotWorker]] = {}
-    free = deque(workers)
-    try:
-        while True:
-            while free and (job := next(jobs, None)) is not None:
-                slot_worker = free.popleft()
-                screen.started(job.number, job.label, slot_worker.slot.name)
-                running[slot_worker.run(job)] = (job, slot_worker)
-            if not running:
-                return [results[position] for position in sorted(results)]
-            done = wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED).done
-            for future in done | {future for future, (_, slot_worker) in running.items() if slot_worker.hung_up()}:
-                job, slot_worker = running.pop(future)
-                results[job.position] = result = _result(future, job, slot_worker)
-                screen.ended(job.number)
-                if result.status is JobStatus.FAILED:
-                    error = failures[job.number] = worker.error_of(result)
-                    screen.failed(job.label, reason(error))
-                free.append(slot_worker)
-    except KeyboardInterrupt as stop:
-        raise LaunchInterrupted(failures) from stop
+def _failed(job: _Job, error: TrialError) -> JobReturn:
+    result = JobReturn(overrides=list(job.config.hydra.overrides.task), status=JobStatus.FAILED)
+    result.hydra_cfg = job.config
+    result.return_value = error
+    return result
 
 
-def _result(future: Future[bytes], job: _Job, slot_worker: _SlotWorker) -> JobReturn:
-    try:
-        result: JobReturn = cloudpickle.loads(future.result(timeout=0))
-    except ProcessExpired as expired:
-        error: Exception = WorkerDied(_how_it_died(expired.exitcode))
-    except TimeoutError:
-        error = WorkerDied(_how_it_died(0))
-    except Exception as lost:  # noqa: BLE001 - the pool itself broke; the sweep goes on with a new one
-        error = WorkerDied(f"the worker process was lost: {lost!r}")
-    else:
-        return result
-    slot_worker.stop()
-    failed = JobReturn(overrides=list(job.config.hydra.overrides.task), status=JobStatus.FAILED)
-    failed.hydra_cfg = job.config
-    failed.return_value = error
-    return failed
-
-
-def _how_it_died(exitcode: int | None) -> str:
-    if exitcode == signal.SIGTERM:
-        return "the worker process was ended by SIGTERM"  # Pebble's handler turns it into this exit code
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""
-        return f"the worker process was killed by {name}{hint}"
-    return f"the worker process ended by itself with exit code {exitcode}"
+def _not_started(job: _Job) -> JobReturn:
+    return JobReturn(overrides=list(job.config.hydra.overrides.task), status=JobStatus.UNKNOWN)

@@ -1,6 +1,7 @@
-"""Log records on their way from the workers to the parent's screen.
+"""What workers and their parent say to each other: log records one way, the request to stop the other.
 
-Each worker has a connection of its own: one that is killed in mid-sentence spoils nobody else's.
+Each worker has a connection of its own: one that is killed in mid-sentence spoils nobody else's, as it
+would with a queue or an event that all of them share.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ import contextlib
 import logging
 import logging.handlers
 import math
+import os
 import secrets
 import sys
 import time
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_STOP = "stop"
+
 _to_parent: Connection | None = None
+_stop, _asked = Event(), Event()
 
 
 class _Sender:
@@ -46,10 +51,27 @@ def console_handler() -> logging.Handler:
 
 
 def connect(address: Any, key: bytes, slot: str) -> None:
-    """Send this process' records to the parent from now on."""
+    """Send this process' records to the parent from now on, and hear when it wants the trial to stop."""
     global _to_parent  # noqa: PLW0603 - a process has one parent
     _to_parent = Client(address, authkey=key)
     _to_parent.send(slot)
+    Thread(target=_listen, args=(_to_parent,), name="relay-listener", daemon=True).start()
+
+
+def _listen(parent: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while parent.recv() != _STOP:
+            pass
+        _stop.set()
+        if not _asked.is_set():
+            # A task that does not ask cannot stop by itself; a trial that has not asked yet has nothing to keep.
+            os._exit(1)
+
+
+def stop_requested() -> bool:
+    """Tell whether the parent wants this process' trial to stop; False where there is no parent."""
+    _asked.set()
+    return _stop.is_set()
 
 
 class Relay:
@@ -66,6 +88,7 @@ class Relay:
         self._closed = False
         self._readers: list[Thread] = []
         self._left: dict[str, tuple[float, float]] = {}
+        self._connections: list[Connection] = []
         Thread(target=self._accept, name="relay", daemon=True).start()
 
     @property
@@ -76,6 +99,12 @@ class Relay:
     def last_left(self, slot: str) -> tuple[float, float]:
         """Return when the slot's last worker to hang up had come and when it went, on the monotonic clock."""
         return self._left.get(slot, (-math.inf, -math.inf))
+
+    def stop_workers(self) -> None:
+        """Ask every worker to stop its trial, or to end where it cannot."""
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):  # it is gone
+                connection.send(_STOP)
 
     def close(self) -> None:
         """Show what the workers, all ended, have still sent, and take no more connections."""
@@ -100,6 +129,9 @@ class Relay:
         slot, came = "", time.monotonic()
         with connection, contextlib.suppress(EOFError, OSError):
             slot = connection.recv()
+            self._connections.append(connection)
             while True:
                 self._show(connection.recv())
+        if connection in self._connections:
+            self._connections.remove(connection)
         self._left[slot] = (came, time.monotonic())

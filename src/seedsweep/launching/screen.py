@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Self
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 _COLOURS = {logging.ERROR: "red", logging.WARNING: "yellow"}
 
 
+class _Console(Console):
+    """A console whose reader may leave: a sweep goes on without one, as with `| head`."""
+
+    def on_broken_pipe(self) -> None:
+        """Speak to nobody from now on; Rich itself would exit."""
+        self.quiet = True
+
+
 class Screen:
     """Shows the progress of a launch, and every record that a worker logs.
 
@@ -26,7 +35,7 @@ class Screen:
     """
 
     def __init__(self, total: int) -> None:
-        self.console = Console(highlight=False)
+        self.console = _Console(highlight=False)
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -64,9 +73,21 @@ class Screen:
             self._bars.remove_task(self._running.pop(job))
             self._bars.advance(self._all)
 
-    def failed(self, label: str, reason: str) -> None:
-        """Say at once that a job failed."""
+    def retried(self, label: str, reason: str) -> None:
+        """Say that a job failed and will be started again."""
+        with self._lock:
+            self._bars.update(self._all, advance=-1)
+        self._print(f"again    {label}: {reason}", "yellow")
+
+    def failed(self, label: str, reason: str, traceback: str) -> None:
+        """Say at once that a job failed, and where."""
+        if traceback:
+            self._print(traceback.rstrip(), "")
         self._print(f"failed   {label}: {reason}", "red")
+
+    def say(self, text: str) -> None:
+        """Say something about the launch itself."""
+        self._print(text, "yellow")
 
     def show(self, record: logging.LogRecord) -> None:
         """Show what a worker logged."""
@@ -81,4 +102,5 @@ class Screen:
 
     def _print(self, text: str, style: str) -> None:
         # A text, not markup: what a trial is called or says may hold brackets.
-        self.console.print(Text(text, style=style), soft_wrap=True)
+        with contextlib.suppress(OSError):  # a log on a full disk is no reason to end a sweep
+            self.console.print(Text(text, style=style), soft_wrap=True)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from seedsweep.errors import TrialCrashed, reason
+from seedsweep.errors import SeedsweepError, TrialCrashed, reason
 from seedsweep.launching import relay
 from seedsweep.launching.slots import SLOT_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
@@ -48,6 +50,8 @@ def start(environment: Mapping[str, str], shared: bytes, address: Any, key: byte
         key: that opens it.
     """
     global _shared  # noqa: PLW0603 - set once for all jobs of this process
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Pebble has it ignored by now
     os.environ.update(environment)
     Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     relay.connect(address, key, environment[SLOT_VARIABLE])
@@ -58,6 +62,23 @@ def start(environment: Mapping[str, str], shared: bytes, address: Any, key: byte
     setup_globals()
     _shared = cloudpickle.loads(shared)
     Singleton.set_state(_shared.singletons)
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Let processes and threads that are started in this block begin without SIGINT.
+
+    Ctrl-C reaches every process of the terminal's group, and one that is in the middle of its first imports
+    would answer with a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:
@@ -97,6 +118,11 @@ def run(job: bytes) -> bytes:
         # The parent will raise this: one trial's sys.exit must not end the sweep there.
         result.return_value = error if isinstance(error, Exception) else TrialCrashed(reason(error))
         result.hydra_cfg = config
+        result.traceback = traceback.format_exc()  # type: ignore[attr-defined]
+    else:
+        # Ours say in one line what happened, and keep their traceback with the run.
+        if result.status is JobStatus.FAILED and not isinstance(error_of(result), SeedsweepError):
+            result.traceback = "".join(traceback.format_exception(error_of(result)))  # type: ignore[attr-defined]
     return _pickled(result)
 
 
@@ -104,6 +130,11 @@ def error_of(result: JobReturn) -> BaseException:
     """Return what a failed job raised; Hydra's own property would raise it."""
     error: BaseException = result._return_value  # noqa: SLF001 - there is no other way
     return error
+
+
+def traceback_of(result: JobReturn) -> str:
+    """Return where a failed job raised what it did; empty when its run says so."""
+    return getattr(result, "traceback", "")
 
 
 def _pickled(result: JobReturn) -> bytes:

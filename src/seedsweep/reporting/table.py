@@ -75,7 +75,7 @@ def table_of(sweep: SweepRecord) -> Table:
     rows = [_row(name, trials) for name, trials in variants.values()]
     # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
     rows.sort(key=lambda row: (row.test is None, -row.test.mean if row.test else 0.0, row.variant))
-    return Table(title=sweep.name, heading=_heading(sweep), rows=tuple(rows), footnotes=_footnotes(rows))
+    return Table(title=sweep.name, heading=_heading(sweep), rows=tuple(rows), footnotes=_footnotes(rows, sweep))
 
 
 def _row(variant: str, trials: Sequence[TrialRecord]) -> Row:
@@ -132,8 +132,14 @@ def _in_order(values: Iterable[str]) -> list[str]:
         return distinct
 
 
-def _footnotes(rows: Sequence[Row]) -> tuple[str, ...]:
+def _footnotes(rows: Sequence[Row], sweep: SweepRecord) -> tuple[str, ...]:
     notes = []
+    if (idle := sweep.planned - len(sweep.trials)) > 0:
+        notes.append(f"{idle} of {sweep.planned} trials are not in this table: they were not started yet.")
+    if reused := sum("reused_from" in trial.tags for trial in sweep.trials):
+        were = "was" if reused == 1 else "were"
+        notes.append(f"{reused} of these trials {were} trained for an earlier sweep: the same settings, images,")
+        notes[-1] += " versions, threads and kind of device."
     if any(row.test and row.test.n > 1 for row in rows):
         notes.append("± is the standard deviation over seeds; the interval is Student's t for the mean over seeds.")
     if any(row.test and row.test.n == 1 for row in rows):

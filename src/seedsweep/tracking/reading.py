@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from seedsweep.errors import BadInput
-from seedsweep.tracking.writing import JOB_TAG, PARENT_TAG, SWEEP_TAG
+from seedsweep.tracking.tags import JOB_TAG, PARENT_TAG, PLANNED_TAG, RESUMED_TAG, SWEEP_TAG
 from seedsweep.trials.record import SweepRecord, TrialRecord
 
 if TYPE_CHECKING:
@@ -36,17 +36,20 @@ def find_sweep(store: Store, wanted: str | None) -> SweepRecord:
 def read_sweep(store: Store, run_id: str) -> SweepRecord:
     """Return the sweep whose parent run, or whose only trial, has this id."""
     root = store.client.get_run(run_id)
-    children = _search(store, f"tags.`{PARENT_TAG}` = '{run_id}'", "attributes.start_time ASC")
+    trials = tuple(trials_by_job(store, run_id).values()) or ((_record(root),) if root.data.params else ())
     return SweepRecord(
         run_id=run_id,
         name=root.data.tags[SWEEP_TAG],
         started=datetime.fromtimestamp(root.info.start_time / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        trials=tuple(_record(run) for run in children or [root] if run.data.params),
+        trials=trials,
+        planned=int(root.data.tags.get(PLANNED_TAG, len(trials))),
     )
 
 
 def _find(store: Store, wanted: str | None) -> str:
     sweeps = _search(store, f"tags.{SWEEP_TAG} LIKE '%'", "attributes.start_time DESC")
+    # One that was gone on with is as late as that; the sort is stable.
+    sweeps.sort(key=lambda run: int(run.data.tags.get(RESUMED_TAG, run.info.start_time)), reverse=True)
     for run in sweeps:
         if wanted is None or wanted in (run.info.run_id, run.data.tags[SWEEP_TAG]):
             return str(run.info.run_id)
@@ -79,10 +82,26 @@ def _search(store: Store, condition: str, order: str) -> list[Run]:
             return runs
 
 
-def trials_by_job(store: Store, parent_run_id: str) -> dict[int, tuple[str, str]]:
-    """Return the run id and the status of each of the sweep's trials, by its job number."""
+def runs_of(store: Store, tag: str, value: str) -> list[TrialRecord]:
+    """Return the trials whose tag has this value, the latest first."""
+    return [_record(run) for run in _search(store, f"tags.`{tag}` = '{value}'", "attributes.start_time DESC")]
+
+
+def trials_by_job(store: Store, parent_run_id: str) -> dict[int, TrialRecord]:
+    """Return each of a sweep's trials by its number; a finished run of it before any other."""
     runs = _search(store, f"tags.`{PARENT_TAG}` = '{parent_run_id}'", "attributes.start_time ASC")
-    return {int(run.data.tags[JOB_TAG]): (run.info.run_id, run.info.status.lower()) for run in runs}
+    trials: dict[int, TrialRecord] = {}
+    for record in (_record(run) for run in runs if run.data.params):
+        number = int(record.tags[JOB_TAG])
+        if number not in trials or record.status == "finished":
+            trials[number] = record
+    return dict(sorted(trials.items()))
+
+
+def running(store: Store) -> list[TrialRecord]:
+    """Return the sweeps, and the trials by themselves, that are not closed."""
+    open_runs = f"tags.{SWEEP_TAG} LIKE '%' and attributes.status = 'RUNNING'"
+    return [_record(run) for run in _search(store, open_runs, "attributes.start_time DESC")]
 
 
 def _record(run: Run) -> TrialRecord:

@@ -17,15 +17,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# MLflow reports its use to its makers unless told not to, and reads this when it is imported.
+# MLflow reads these when it is imported. It reports its use to its makers unless told not to; and it tries
+# for four minutes to reach a server that is away, which here the courier does, without anybody waiting.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
 import mlflow
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from seedsweep.errors import BadInput
+from seedsweep.tracking import databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +39,8 @@ if TYPE_CHECKING:
 # Its notices about tables and migrations are about nothing that a user did.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
-
-_SQLITE = "sqlite:///"
+# It logs the traceback of every error that it raises, and whoever catches it says what to do.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Store:
     @property
     def file(self) -> Path | None:
         """The database's file, or None where a server keeps it."""
-        return Path(self.uri.removeprefix(_SQLITE)) if self.uri.startswith(_SQLITE) else None
+        return Path(self.uri.removeprefix(databases.SQLITE)) if self.uri.startswith(databases.SQLITE) else None
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -87,7 +93,13 @@ def open_store(uri: str | None, experiment: str) -> Store:
     store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
     try:
         with _alone(store):
-            _ = store.experiment_id
+            if store.file is not None:
+                databases.check_writable(store.file)
+                databases.check_content(store.file)
+                _create(store.file)
+            location = store.client.get_experiment(store.experiment_id).artifact_location
+            if location.startswith(("/", "file:")):
+                databases.probe(Path(location.removeprefix("file://")))
             if store.file is not None:
                 # Readers no longer wait for writers; the mode stays with the file.
                 with closing(sqlite3.connect(store.file)) as database:
@@ -95,6 +107,17 @@ def open_store(uri: str | None, experiment: str) -> Store:
     except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError) as error:
         raise unusable(store.uri, error) from error
     return store
+
+
+def _create(file: Path) -> None:
+    """Make MLflow's database if there is none: a process that is killed meanwhile leaves none, not half of one."""
+    if file.exists() and file.stat().st_size > 0:
+        return
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    for leftover in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    SqlAlchemyStore(f"{databases.SQLITE}{unfinished}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()  # type: ignore[no-untyped-call]
+    unfinished.replace(file)
 
 
 def unusable(uri: str, error: Exception) -> BadInput:
@@ -130,6 +153,8 @@ def existing_store(uri: str | None, experiment: str) -> Store:
     store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
     missing = store.file is not None and not store.file.exists()
     try:
+        if store.file is not None and not missing:
+            databases.check_content(store.file)
         missing = missing or store.client.get_experiment_by_name(experiment) is None
     except (MlflowException, OSError, SQLAlchemyError) as error:
         raise unusable(store.uri, error) from error
@@ -144,6 +169,6 @@ def existing_store(uri: str | None, experiment: str) -> Store:
 
 def _absolute(uri: str) -> str:
     """Return a URI that means the same in every worker's directory."""
-    if uri.startswith(_SQLITE) and not uri.startswith(_SQLITE + "/"):
-        return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}"
+    if uri.startswith(databases.SQLITE) and not uri.startswith(databases.SQLITE + "/"):
+        return f"{databases.SQLITE}{Path(uri.removeprefix(databases.SQLITE)).absolute()}"
     return uri

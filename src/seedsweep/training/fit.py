@@ -1,4 +1,4 @@
-"""Train one trial: seeds, epochs, then the test set once.
+"""Train one trial: seeds, epochs with a checkpoint after each, then the test set once.
 
 The seed decides three things: initial weights and dropout (Keras' global seed, set before the network is
 built) and the data order (a permutation of our own from seed and epoch). Nothing else is random, so equal
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from seedsweep.errors import Diverged
-from seedsweep.training import network
+from seedsweep.errors import Diverged, Stopped
+from seedsweep.training import checkpoints, network, runtime
+from seedsweep.training.checkpoints import Checkpoint
 from seedsweep.training.hashing import arrays_sha256
 from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seedsweep.training.checkpoints import Keeping
     from seedsweep.training.dataset import Dataset
     from seedsweep.trials.spec import Trial
 
@@ -44,7 +46,7 @@ class Trained:
         test_accuracy: fraction of test images whose class was predicted.
         predictions: (n,) the predicted class of each test image, in order.
         weights_sha256: hash of all weights, in the network's order.
-        train_seconds: wall time of all epochs with their validation.
+        train_seconds: wall time of all epochs with their validation, those before an interruption included.
     """
 
     model: keras.Model
@@ -66,17 +68,62 @@ class Trained:
         return "\n".join(lines)
 
 
-def train(trial: Trial, dataset: Dataset, on_epoch: Callable[[EpochMetrics], None]) -> Trained:
-    """Train a network from fresh weights and measure it once on the test images.
+def train(
+    trial: Trial, dataset: Dataset, on_epoch: Callable[[EpochMetrics], None], keeping: Keeping, start: Checkpoint | None
+) -> Trained:
+    """Train a network and measure it once on the test images.
+
+    A trial that goes on from a checkpoint ends with the same weights, bit by bit, as if never interrupted.
+    Whatever ends it early, its last whole epoch is in the checkpoint.
 
     Args:
         trial: what to train.
         dataset: on what.
-        on_epoch: called after each epoch, in order.
+        on_epoch: called after each epoch that is trained here, in order.
+        keeping: where its checkpoint goes.
+        start: the checkpoint to go on from; None starts with fresh weights.
 
     Raises:
         Diverged: the training loss became NaN or infinite.
+        Stopped: `keeping.stop` said so.
+        OSError: the checkpoint cannot be written.
     """
+    model = _fresh(trial, dataset)
+    if start is not None:
+        _restore(model, start)
+    state = start or Checkpoint(keeping.trial_id, [], 0.0, [])
+    written = state.epoch
+    try:
+        for epoch in range(state.epoch + 1, trial.epochs + 1):
+            began = time.perf_counter()
+            metrics = EpochMetrics(epoch, _one_epoch(model, trial, dataset, epoch, keeping.stop))
+            seconds = state.train_seconds + time.perf_counter() - began
+            state = Checkpoint(keeping.trial_id, [*state.history, metrics], seconds, _variables(model))
+            if epoch % keeping.every == 0 or epoch == trial.epochs:
+                checkpoints.write(keeping.path, state)
+                written = epoch
+            on_epoch(metrics)
+    except BaseException:
+        # The epochs since the last checkpoint are kept too.
+        if state.epoch > written:
+            checkpoints.write(keeping.path, state)
+        raise
+    test_loss = float(model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0])
+    probabilities = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
+    predictions = np.argmax(probabilities, axis=1)
+    return Trained(
+        model=model,
+        parameters=model.count_params(),
+        test_loss=test_loss,
+        test_accuracy=float(np.mean(predictions == dataset.test.y)),
+        predictions=predictions,
+        weights_sha256=weights_sha256(model),
+        train_seconds=state.train_seconds,
+    )
+
+
+def _fresh(trial: Trial, dataset: Dataset) -> keras.Model:
+    """Build and compile the network with the weights that the seed gives."""
     keras.utils.clear_session()
     # Keras reads these from a file in the user's home, which no trial's identity knows of.
     keras.config.set_image_data_format("channels_last")
@@ -92,27 +139,43 @@ def train(trial: Trial, dataset: Dataset, on_epoch: Callable[[EpochMetrics], Non
         # XLA is several times slower on a CPU and breaks TensorFlow's determinism on a GPU; JAX is XLA.
         jit_compile=trial.backend == "jax",
     )
-    train_seconds = 0.0
-    for epoch in range(1, trial.epochs + 1):
-        began = time.perf_counter()
-        metrics = EpochMetrics(epoch, _one_epoch(model, trial, dataset, epoch))
-        train_seconds += time.perf_counter() - began
-        on_epoch(metrics)
-    test_loss = float(model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0])
-    probabilities = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
-    predictions = np.argmax(probabilities, axis=1)
-    return Trained(
-        model=model,
-        parameters=model.count_params(),
-        test_loss=test_loss,
-        test_accuracy=float(np.mean(predictions == dataset.test.y)),
-        predictions=predictions,
-        weights_sha256=weights_sha256(model),
-        train_seconds=train_seconds,
-    )
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
-def _one_epoch(model: keras.Model, trial: Trial, dataset: Dataset, epoch: int) -> dict[str, float]:
+def _variables(model: keras.Model) -> list[NDArray[np.generic]]:
+    """Copy the state that training goes on from: weights, batch norm's statistics, dropout's seeds, the optimizer."""
+    every = [*model.variables, *model.optimizer.variables]
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in every]
+
+
+def _restore(model: keras.Model, state: Checkpoint) -> None:
+    every = [*model.variables, *model.optimizer.variables]
+    for variable, array in zip(every, state.arrays, strict=True):
+        variable.assign(array)
+
+
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Seeds an epoch when it begins, and ends training after the batch in which somebody asked for it."""
+
+    def __init__(self, trial: Trial, epoch: int, stop: Callable[[], bool]) -> None:
+        super().__init__()
+        self._trial = trial
+        self._epoch = epoch
+        self._stop = stop
+
+    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:  # noqa: ARG002 - Keras' signature
+        if batch == 0:
+            runtime.seed_generators(self._trial.seed, self._epoch)
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002 - Keras' signature
+        if self._stop():
+            raise Stopped("stopped on request; the same command goes on from its last whole epoch")
+
+
+def _one_epoch(
+    model: keras.Model, trial: Trial, dataset: Dataset, epoch: int, stop: Callable[[], bool]
+) -> dict[str, float]:
     """Fit one epoch in the order that seed and epoch fix; returns the `EPOCH_METRICS`."""
     order = np.random.default_rng([trial.seed, epoch]).permutation(len(dataset.train))
     history = model.fit(
@@ -125,11 +188,12 @@ def _one_epoch(model: keras.Model, trial: Trial, dataset: Dataset, epoch: int) -
         validation_data=(dataset.validation.x, dataset.validation.y),
         validation_batch_size=EVALUATION_BATCH,
         verbose=0,
+        callbacks=[_Watch(trial, epoch, stop)],
     ).history
     values = {name: float(history[name][-1]) for name in EPOCH_METRICS}
     for name in ("loss", "val_loss"):
         if not math.isfinite(values[name]):
-            raise Diverged(f"{name} became {values[name]} in epoch {epoch}")
+            raise Diverged(name, values[name], epoch)
     return values
 
 

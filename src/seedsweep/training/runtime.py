@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -21,8 +22,6 @@ from seedsweep.errors import SeedsweepError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from seedsweep.trials.spec import Trial
-
 log = logging.getLogger(__name__)
 
 # The distributions whose release can change a result, for each backend.
@@ -31,14 +30,11 @@ _COMPUTING = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": 
 # Instruction sets by which oneDNN and Eigen choose their kernels, and with them the order of additions.
 _INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve")
 
-# What a user's shell can say that changes how the libraries compute. Each that is set counts as a version.
+# How the names of variables begin with which a user's shell changes how the libraries compute. Each that is
+# set counts as a version.
 _NUMERIC_VARIABLES = (
-    "DNNL_MAX_CPU_ISA",
-    "NVIDIA_TF32_OVERRIDE",
-    "ONEDNN_MAX_CPU_ISA",
-    "TF_ENABLE_ONEDNN_OPTS",
-    "TF_XLA_FLAGS",
-    "XLA_FLAGS",
+    *("ATEN_", "CUBLAS_", "DNNL_", "JAX_", "NVIDIA_TF32_OVERRIDE", "ONEDNN_", "TF_CUDNN_", "TF_DETERMINISTIC_OPS"),
+    *("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "TORCH_ALLOW_", "TORCH_CUDNN_", "XLA_FLAGS"),
 )
 
 _prepared: tuple[tuple[str, int], Runtime] | None = None
@@ -57,31 +53,31 @@ class Runtime:
     versions: Mapping[str, str]
 
 
-def prepare(trial: Trial) -> Runtime:
-    """Import the backend with the trial's thread count and deterministic operations.
+def prepare(backend: str, threads: int) -> Runtime:
+    """Import a backend with a thread count and deterministic operations.
 
     Raises:
         SeedsweepError: the process already computes with another backend or thread count.
     """
     global _prepared  # noqa: PLW0603 - the backend itself is global to the process
-    wanted = (trial.backend, trial.threads)
+    wanted = (backend, threads)
     if _prepared is None:
-        releases = versions(trial.backend)
-        _before_import(trial)
-        gpu = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[trial.backend](trial.threads)
+        releases = versions(backend)
+        _before_import(backend, threads)
+        gpu = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[backend](threads)
         if gpu is None and _gpu_was_given():
             log.warning(
                 "%s sees no GPU although this process was given one; it trains on the CPU. "
                 "pip install -e '.[gpu]' brings TensorFlow's CUDA libraries; "
                 "hydra.launcher.gpus=[] uses every core instead.",
-                trial.backend,
+                backend,
             )
         _prepared = (wanted, Runtime(device=gpu or cpu_kind(), versions=releases))
-    (backend, threads), runtime = _prepared
-    if (backend, threads) != wanted:
+    (before, threads_before), runtime = _prepared
+    if (before, threads_before) != wanted:
         raise SeedsweepError(
-            f"this process already computes with backend={backend} threads={threads} "
-            f"and cannot change to backend={wanted[0]} threads={wanted[1]}"
+            f"this process already computes with backend={before} threads={threads_before} "
+            f"and cannot change to backend={backend} threads={threads}"
         )
     return runtime
 
@@ -92,8 +88,40 @@ def versions(backend: str) -> dict[str, str]:
     Variables of the shell that change how a library computes count as versions of it.
     """
     names = (*_COMPUTING[backend], "keras", "numpy")
-    said = {name: os.environ[name] for name in _NUMERIC_VARIABLES if name in os.environ}
+    said = {name: value for name, value in os.environ.items() if name.startswith(_NUMERIC_VARIABLES)}
     return {name: metadata.version(name) for name in names} | said
+
+
+def device_in(environment: Mapping[str, str], backend: str, threads: int) -> str:
+    """Return the kind of device that a process with this environment computes on, by asking one.
+
+    Raises:
+        SeedsweepError: it could not say.
+    """
+    code = f"from seedsweep.training import runtime; print(runtime.prepare({backend!r}, {threads}).device)"
+    asked = subprocess.run(  # noqa: S603 - Python itself, and words that were checked
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode:
+        raise SeedsweepError(f"{backend} does not start:\n{asked.stderr}")
+    return asked.stdout.strip().splitlines()[-1]
+
+
+def seed_generators(seed: int, epoch: int) -> None:
+    """Fix the random numbers of an epoch that come from no variable of the network.
+
+    On PyTorch, Keras' dropout draws from the library's own generator, whose state no checkpoint has, and which
+    Keras uses up at each first call too.
+    """
+    if os.environ.get("KERAS_BACKEND") == "torch":
+        import numpy as np
+        import torch
+
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
 
 
 def is_installed(backend: str) -> bool:
@@ -105,14 +133,14 @@ def is_installed(backend: str) -> bool:
     return True
 
 
-def _before_import(trial: Trial) -> None:
-    if "keras" in sys.modules and os.environ.get("KERAS_BACKEND") != trial.backend:
+def _before_import(backend: str, threads: int) -> None:
+    if "keras" in sys.modules and os.environ.get("KERAS_BACKEND") != backend:
         raise SeedsweepError("Keras was imported before its backend was chosen")
-    os.environ["KERAS_BACKEND"] = trial.backend
-    if trial.backend == "jax":
-        flags = f"--xla_gpu_deterministic_ops=true --xla_cpu_multi_thread_eigen={str(trial.threads > 1).lower()}"
+    os.environ["KERAS_BACKEND"] = backend
+    if backend == "jax":
+        flags = f"--xla_gpu_deterministic_ops=true --xla_cpu_multi_thread_eigen={str(threads > 1).lower()}"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
-    if trial.backend == "torch":
+    if backend == "torch":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with one
 
 

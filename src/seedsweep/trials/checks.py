@@ -33,10 +33,10 @@ def is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def whole(key: str, value: object, *, example: int = 1, at_most: int | None = None) -> int:
-    """Return a whole number of at least 1."""
-    if not is_whole(value) or value < 1:  # type: ignore[operator]
-        refuse(key, "a whole number ≥ 1", value, f"{key}={example}")
+def whole(key: str, value: object, *, example: int = 1, at_least: int = 1, at_most: int | None = None) -> int:
+    """Return a whole number within bounds."""
+    if not is_whole(value) or value < at_least:  # type: ignore[operator]
+        refuse(key, f"a whole number ≥ {at_least}", value, f"{key}={example}")
     if at_most is not None and value > at_most:  # type: ignore[operator]
         refuse(key, f"a whole number ≤ {at_most}", value, f"{key}={example}")
     return value  # type: ignore[return-value]

@@ -7,12 +7,12 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from seedsweep.trials.spec import Trial
 
 # Raised whenever our own training code changes what comes out of unchanged settings.
-RECIPE = 1
+RECIPE = 2
 
 # Words for people: two trials that differ in these alone give the same weights.
 _LABELS = ("model.name", "data.name", "data.path")
@@ -30,3 +30,18 @@ def trial_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], 
     settings = {key: value for key, value in trial.settings().items() if key not in _LABELS}
     content = json.dumps([RECIPE, settings, dataset_sha256, dict(versions), device], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def settings_id(trial: Trial) -> str:
+    """Return the identity of what was typed, whatever it was computed with.
+
+    Trials that share it and not their `trial_id` differ in the content of their images, in versions, thread
+    count or device.
+    """
+    settings = {key: value for key, value in trial.settings().items() if key not in ("model.name", "threads")}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def plan_id(trial_ids: Iterable[str]) -> str:
+    """Return the identity of a sweep: its trials, in their order."""
+    return hashlib.sha256("\n".join(trial_ids).encode()).hexdigest()[:16]

@@ -47,9 +47,18 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """One sweep as the tracker knows it: its id, its name, when it began (UTC) and its trials."""
+    """One sweep as the tracker knows it.
+
+    Attributes:
+        run_id: the tracker's own id.
+        name: what a person calls it.
+        started: when it began, in UTC.
+        trials: those that were begun.
+        planned: how many it is to have.
+    """
 
     run_id: str
     name: str
     started: str
     trials: tuple[TrialRecord, ...]
+    planned: int

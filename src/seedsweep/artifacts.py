@@ -1,0 +1,49 @@
+"""The files that stay with a run: the network, its config, its curves, its answer to every test image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from seedsweep.reporting.curves import draw_curves
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from omegaconf import DictConfig
+
+    from seedsweep.training.dataset import Dataset
+    from seedsweep.training.fit import Trained
+    from seedsweep.trials.record import EpochMetrics
+    from seedsweep.trials.spec import Trial
+
+
+def write_files(
+    directory: Path, trial: Trial, name: str, dataset: Dataset, trained: Trained, epochs: Sequence[EpochMetrics]
+) -> None:
+    """Write them all to a directory, which is made.
+
+    Raises:
+        OSError: there is no room.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    trained.save(directory / "model.keras")
+    (directory / "model.txt").write_text(trained.summary(), encoding="utf-8")
+    OmegaConf.save(_nested(trial.settings()), directory / "config.yaml")
+    draw_curves(epochs, title=name, path=directory / "curves.png")
+    smallest = np.min_scalar_type(dataset.classes - 1)
+    np.savez_compressed(
+        directory / "predictions.npz",
+        predicted=trained.predictions.astype(smallest),
+        label=dataset.test.y.astype(smallest),
+    )
+
+
+def _nested(settings: dict[str, object]) -> DictConfig:
+    nested = OmegaConf.create()
+    for key, value in settings.items():
+        OmegaConf.update(nested, key, value)
+    return nested

@@ -1,0 +1,103 @@
+"""A trial as its run tells of it: its name, its settings as text, its tags.
+
+The sweep and the worker describe a trial with the same words, whoever of them comes to write its run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from seedsweep.trials.identity import RECIPE, settings_id, trial_id
+from seedsweep.trials.variants import spell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seedsweep.training.runtime import Runtime
+    from seedsweep.trials.spec import Trial
+
+
+@dataclass(frozen=True)
+class Described:
+    """What is known of a trial's run before it trains.
+
+    Attributes:
+        trial_id: see `trials.identity`.
+        name: what a person tells the run by.
+        settings: every leaf of the trial's config as text, by dotted path.
+        tags: by name.
+    """
+
+    trial_id: str
+    name: str
+    settings: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+def describe(
+    trial: Trial, variant: str, *, dataset: str, dataset_sha256: str, computes: Runtime, reproduce: str, job: int
+) -> Described:
+    """Describe a trial.
+
+    Args:
+        trial: its settings.
+        variant: what its sweep calls its variant.
+        dataset: its images and their split in words.
+        dataset_sha256: identity of its images.
+        computes: what it is computed with.
+        reproduce: the command line that trains it again.
+        job: its number in its sweep, from 0.
+    """
+    identity = trial_id(trial, dataset_sha256=dataset_sha256, versions=computes.versions, device=computes.device)
+    releases = {**computes.versions, "seedsweep": metadata.version("seedsweep")}
+    return Described(
+        trial_id=identity,
+        name=f"{variant} · seed {trial.seed}",
+        settings={key: spell(value) for key, value in trial.settings().items()},
+        tags={
+            "trial_id": identity,
+            "settings_id": settings_id(trial),
+            "recipe": str(RECIPE),
+            "variant": variant,
+            "dataset": dataset,
+            "dataset_sha256": dataset_sha256,
+            "hardware": computes.device,
+            "versions": ", ".join(f"{library} {release}" for library, release in sorted(releases.items())),
+            "reproduce": reproduce,
+            "job": str(job),
+        },
+    )
+
+
+def differences(before: Mapping[str, str], threads_before: str, now: Described) -> list[str]:
+    """Say what sets an earlier run of the same settings apart from a trial.
+
+    Args:
+        before: the run's tags.
+        threads_before: its CPU threads.
+        now: the trial.
+    """
+    found = []
+    if before.get("dataset_sha256") != now.tags["dataset_sha256"]:
+        found.append("on other images")
+    if before.get("hardware") != now.tags["hardware"]:
+        found.append(f"on {before.get('hardware')} (now {now.tags['hardware']})")
+    if threads_before != now.settings["threads"]:
+        found.append(f"with threads={threads_before} (now {now.settings['threads']})")
+    old, new = _releases(before.get("versions", "")), _releases(now.tags["versions"])
+    found += [
+        f"with {library} {old.get(library, 'unset')} (now {new.get(library, 'unset')})"
+        for library in sorted(old.keys() | new.keys())
+        if old.get(library) != new.get(library)
+    ]
+    if before.get("recipe") != now.tags["recipe"]:
+        found.append("by another version of seedsweep's training")
+    return found
+
+
+def _releases(versions: str) -> dict[str, str]:
+    """Read what counts of the tag `versions`."""
+    parts = (part.partition(" ") for part in versions.split(", "))
+    return {library: release for library, _, release in parts if library != "seedsweep"}

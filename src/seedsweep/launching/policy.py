@@ -1,0 +1,30 @@
+"""How far a launch goes for its trials: time, second tries, and when to give up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a launch does about trials that take long or fail.
+
+    Attributes:
+        timeout: seconds that a trial may take; None: any.
+        retries: how often a trial is begun again that raised `Retryable`.
+        max_failures: failed trials after which no more are started; None: any number.
+    """
+
+    timeout: float | None = None
+    retries: int = 1
+    max_failures: int | None = None
+
+    @classmethod
+    def of(cls, config: DictConfig) -> Policy:
+        """Read the policy from a sweep's config; an application that has no such settings gets the defaults."""
+        said = {name: config.get(name, default) for name, default in vars(cls()).items()}
+        return cls(**said)

@@ -1,0 +1,114 @@
+"""One slot and the process in it. The only module that imports Pebble."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import cloudpickle
+from pebble import ProcessExpired, ProcessPool
+
+from seedsweep.errors import TimedOut, TrialError, WorkerDied
+from seedsweep.launching import worker
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from hydra.core.utils import JobReturn
+    from omegaconf import DictConfig
+
+    from seedsweep.launching.relay import Relay
+    from seedsweep.launching.slots import Slot
+
+# How long a worker may be gone before its job is given up, when nothing came of it.
+_HUNG_UP_SECONDS = 2.0
+
+
+class SlotWorker:
+    """Runs jobs in one slot, one at a time, in a process that lives as long as it does well.
+
+    Args:
+        slot: where.
+        shared: a pickled `worker.Shared`.
+        relay: what the process reports to.
+    """
+
+    def __init__(self, slot: Slot, shared: bytes, relay: Relay) -> None:
+        self.slot = slot
+        self._start = (slot.environment, shared, relay.address, relay.key)
+        self._pool: ProcessPool | None = None
+        self._relay = relay
+        self._timeout: float | None = None
+        self._started = self._began = 0.0
+
+    def run(self, config: DictConfig, timeout: float | None) -> Future[bytes]:
+        """Start a job, in a new process if there is none.
+
+        Args:
+            config: the job's.
+            timeout: seconds that it may take from when the process takes it; None: any.
+        """
+        self._timeout = timeout
+        if self._pool is None:
+            self._started = time.monotonic()
+            # A pool of one, so that a replaced process enters the same slot. Never forked: TensorFlow's
+            # threads do not survive it.
+            self._pool = ProcessPool(
+                max_workers=1,
+                initializer=worker.start,
+                initargs=self._start,
+                context=multiprocessing.get_context("spawn"),
+            )
+        self._began = time.monotonic()
+        with worker.deaf_to_interrupts():
+            return self._pool.schedule(worker.run, args=(cloudpickle.dumps(config),), timeout=timeout)
+
+    def hung_up(self) -> bool:
+        """Tell whether the process that took the job is gone, and nothing came of it for seconds.
+
+        Pebble says so by itself, unless the process ended with exit code 0.
+        """
+        came, went = self._relay.last_left(self.slot.name)
+        # Who came before this pool was started is a predecessor, whose leaving is old news.
+        return came > self._started and went > self._began and time.monotonic() - went > _HUNG_UP_SECONDS
+
+    def result(self, future: Future[bytes]) -> JobReturn:
+        """Return what a job came to.
+
+        Raises:
+            WorkerDied: its process is gone.
+            TimedOut: it took too long, and its process was killed.
+        """
+        error: TrialError = WorkerDied(_how_it_died(0))
+        if future.done():
+            try:
+                result: JobReturn = cloudpickle.loads(future.result())
+            except ProcessExpired as expired:
+                error = WorkerDied(_how_it_died(expired.exitcode))
+            except TimeoutError:
+                error = TimedOut(f"took longer than timeout={self._timeout:g} s")
+            except Exception as lost:  # noqa: BLE001 - the pool itself broke; the sweep goes on with a new one
+                error = WorkerDied(f"the worker process was lost: {lost!r}")
+            else:
+                return result
+        self.stop()
+        raise error
+
+    def stop(self) -> None:
+        """End the process; the next job gets a new one."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = None
+
+
+def _how_it_died(exitcode: int | None) -> str:
+    if exitcode == signal.SIGTERM:
+        return "the worker process was ended by SIGTERM"  # Pebble's handler turns it into this exit code
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""
+        return f"the worker process was killed by {name}{hint}"
+    return f"the worker process ended by itself with exit code {exitcode}"

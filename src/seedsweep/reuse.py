@@ -1,0 +1,189 @@
+"""What earlier runs spare a sweep: trials that have ended, checkpoints to go on from, and a sweep to go on with.
+
+Not here: what a checkpoint holds, see `training.checkpoints`; how results reach the store, see `tracking`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedsweep.described import differences
+from seedsweep.tracking import ownership, settling
+from seedsweep.tracking.journal import Outbox
+from seedsweep.tracking.reading import running, runs_of, trials_by_job
+from seedsweep.tracking.runs import link
+from seedsweep.tracking.tags import DIRECTORY_TAG, DIVERGED_TAG, PARENT_TAG, PLAN_TAG, REUSED_TAG, SWEEP_TAG
+from seedsweep.training import checkpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seedsweep.described import Described
+    from seedsweep.tracking.store import Store
+    from seedsweep.trials.record import TrialRecord
+
+log = logging.getLogger(__name__)
+
+
+def earlier_runs(store: Store, trial_id: str) -> list[TrialRecord]:
+    """Return the runs of a trial, the latest first."""
+    return runs_of(store, "trial_id", trial_id)
+
+
+def has_ended(record: TrialRecord) -> bool:
+    """Tell whether training a trial again would tell nothing new: it finished, or diverged."""
+    return record.status == "finished" or (record.status == "failed" and DIVERGED_TAG in record.tags)
+
+
+def ended(records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """Return the run that a trial can take its result from, an original one if there is one."""
+    done = sorted(filter(has_ended, records), key=lambda record: REUSED_TAG in record.tags)
+    return done[0] if done else None
+
+
+def directories(records: Sequence[TrialRecord]) -> list[Path]:
+    """Return where runs keep what they need to go on."""
+    return [Path(record.tags[DIRECTORY_TAG]) for record in records if DIRECTORY_TAG in record.tags]
+
+
+def own_directory(records: Sequence[TrialRecord]) -> Path | None:
+    """Return where a trial by itself was interrupted, to go on with its run there."""
+    alone = [record for record in records if PARENT_TAG not in record.tags and not has_ended(record)]
+    places = (place for place in directories(alone) if Outbox(place).exists and ownership.is_abandoned(place))
+    return next(places, None)
+
+
+def fetch_checkpoint(records: Sequence[TrialRecord], trial_id: str, directory: Path) -> None:
+    """Copy the furthest checkpoint that earlier runs of a trial have left, unless the trial has one as far.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    places = [place for place in directories(records) if place != directory]
+    own = checkpoints.furthest([directory], trial_id)
+    found = checkpoints.furthest(places, trial_id)
+    if found and (own is None or found.epoch > own.epoch):
+        directory.mkdir(parents=True, exist_ok=True)
+        checkpoints.write(directory / checkpoints.FILE_NAME, found)
+
+
+def forget_checkpoint(directory: Path) -> None:
+    """Remove what an earlier sweep may have left in a directory that it shared."""
+    checkpoints.remove(directory / checkpoints.FILE_NAME)
+
+
+def link_ended(store: Store, record: TrialRecord, described: Described, parent_run_id: str | None) -> str:
+    """Make a run that stands for one that has ended; returns its id."""
+    return link(
+        store,
+        record,
+        described.name,
+        parent_run_id=parent_run_id,
+        settings=described.settings,
+        tags={key: described.tags[key] for key in ("variant", "dataset", "job", "trial_id", "settings_id")},
+    )
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A sweep that did not end, what it is called, and where it keeps what it needs to go on."""
+
+    run_id: str
+    name: str
+    directory: Path
+
+
+def interrupted_sweep(store: Store, plan_id: str) -> Interrupted | None:
+    """Return the latest sweep of the same trials that is not finished and that nobody works on."""
+    for record in runs_of(store, PLAN_TAG, plan_id):
+        if record.status == "finished":
+            continue
+        for place in directories([record]):
+            if ownership.is_abandoned(place):
+                return Interrupted(record.run_id, record.tags[SWEEP_TAG], place)
+    return None
+
+
+def mend(store: Store) -> None:
+    """Close the runs of sweeps and trials whose process is gone, and deliver what they left behind."""
+    for record in running(store):
+        for place in directories([record]):
+            claimed = ownership.claim_abandoned(place)
+            if claimed is None:
+                continue
+            with claimed:
+                # It may have ended between the question and the claim.
+                if store.client.get_run(record.run_id).info.status == "RUNNING":
+                    settling.settle_all(store, place, record.run_id, "its process was killed")
+                    store.client.set_terminated(record.run_id, "KILLED")
+                    log.info("closed %s, which was left running when its process was killed", record.run_id)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the store knows of a sweep's trials, by their number.
+
+    Attributes:
+        here: those that have ended in this sweep already.
+        elsewhere: those that have ended in another one.
+        tried: the runs of those that were begun and have not ended well.
+        reasons: why trials that look the same are not reused, each with how many there are.
+    """
+
+    here: dict[int, TrialRecord]
+    elsewhere: dict[int, TrialRecord]
+    tried: dict[int, list[TrialRecord]]
+    reasons: dict[str, int]
+
+    def has(self, number: int) -> bool:
+        """Tell whether a trial need not be trained."""
+        return number in self.here or number in self.elsewhere
+
+
+def nothing_known() -> Standing:
+    """Return what is known when nobody wants to know it."""
+    return Standing({}, {}, {}, {})
+
+
+def standing(store: Store, plan: Sequence[Described], run_id: str) -> Standing:
+    """Ask the store for what is known of a sweep's trials.
+
+    Args:
+        store: where.
+        plan: the trials.
+        run_id: of the sweep, which may be new.
+    """
+    own = trials_by_job(store, run_id)
+    for number, record in list(own.items()):
+        if REUSED_TAG in record.tags and not has_ended(record):
+            store.client.delete_run(record.run_id)  # half a link; the next one is whole
+            del own[number]
+    here = {number: record for number, record in own.items() if has_ended(record)}
+    elsewhere: dict[int, TrialRecord] = {}
+    tried = {}
+    reasons: Counter[str] = Counter()
+    for number, described in enumerate(plan):
+        if number in here:
+            continue
+        records = earlier_runs(store, described.trial_id)
+        if done := ended(records):
+            elsewhere[number] = done
+            if number in own:
+                store.client.delete_run(own[number].run_id)  # the link stands for it from now on
+        elif records:
+            tried[number] = records
+        else:
+            reasons.update(_reason(store, described))
+    return Standing(here, elsewhere, tried, dict(reasons))
+
+
+def _reason(store: Store, described: Described) -> list[str]:
+    """Say why a finished run of the same settings is no result of this trial; empty when there is none."""
+    alike = [run for run in runs_of(store, "settings_id", described.tags["settings_id"]) if run.status == "finished"]
+    if not alike:
+        return []
+    return [", ".join(differences(alike[0].tags, alike[0].settings["threads"], described))]

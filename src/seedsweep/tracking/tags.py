@@ -1,0 +1,26 @@
+"""The names under which runs tell of themselves; other tools rely on some of them, see docs/mlflow.md."""
+
+PARENT_TAG = "mlflow.parentRunId"
+# On every run that a table can be made of: a sweep's parent, or a trial that has none.
+SWEEP_TAG = "sweep_name"
+JOB_TAG = "job"
+# Where a sweep or a trial keeps what it needs to go on.
+DIRECTORY_TAG = "directory"
+# Which trials a sweep has: the same command goes on with the sweep that has the same ones.
+PLAN_TAG = "plan_id"
+# How many trials it is to have.
+PLANNED_TAG = "trials"
+# When the same command last went on with a sweep, in milliseconds since 1970.
+RESUMED_TAG = "resumed"
+# The run that a reused one stands for, and in whose artifacts its files are.
+REUSED_TAG = "reused_from"
+# How often a trial was begun.
+ATTEMPTS_TAG = "attempts"
+DIVERGED_TAG = "diverged_at_epoch"
+# What MLflow's page of a run shows as its description, read as Markdown.
+DESCRIPTION_TAG = "mlflow.note.content"
+# Finds a run again by the key in its journal.
+JOURNAL_TAG = "journal"
+FAILURE_TAG = "failure"
+# What MLflow's list of runs shows as their source.
+SOURCE = {"mlflow.source.name": "sweep.py", "mlflow.source.type": "LOCAL"}

@@ -1,0 +1,211 @@
+"""The store under many writers, with a disk that is full, and with a server that goes away."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+
+import pytest
+import requests
+from conftest import store_of
+
+WRITER = """
+import sys
+import time
+from pathlib import Path
+from seedsweep.tracking.delivery import Courier
+from seedsweep.tracking.journal import Journal
+from seedsweep.tracking.settling import settle
+from seedsweep.tracking.store import open_store
+from seedsweep.tracking.writing import TrialWriter
+from seedsweep.trials.record import EpochMetrics
+
+directory, number, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+store = open_store(f"sqlite:///{directory}/mlflow.db", "seedsweep")
+journal = Journal(directory / number)
+writer = TrialWriter(journal, number, parent_run_id=None, settings={"seed": number}, tags={"job": number})
+with Courier(store, [directory / number]):
+    for step in range(1, count + 1):
+        writer.epoch(EpochMetrics(step, {"loss": 1 / step}))
+        time.sleep(0.002)
+writer.finish({}, {}, step=count)
+settle(store, directory / number, "")
+"""
+
+
+def test_many_processes_start_and_write_at_once(tmp_path, full, tally):
+    """All of them find or make the same new database; not one of their metrics is missing."""
+    writers, metrics = (16, 1000) if full else (4, 100)
+    began = time.monotonic()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), str(number), str(metrics)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(writers)
+    ]
+    errors = [process.communicate(timeout=400)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * writers, "".join(errors)
+    took = time.monotonic() - began
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        counts = database.execute("SELECT count(*), count(DISTINCT run_uuid) FROM metrics").fetchone()
+        assert counts == (writers * metrics, writers)
+        names = database.execute("SELECT name FROM experiments ORDER BY name").fetchall()
+        assert names == [("Default",), ("seedsweep",)]
+    tally(f"{writers} first-time starts at once, each a writer of {metrics} metrics", writers, writers, took)
+
+
+@contextmanager
+def small_disk(directory, size):
+    """A file system of its own that is soon full."""
+    directory.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small disk: {mounted.stderr.decode().strip()}")
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+@pytest.mark.parametrize("what", ["database", "checkpoint", "artifact"])
+def test_a_full_disk(sweep, tmp_path, full, tally, what):
+    """One clear message; the database is whole, and the sweep goes on after the cause is removed."""
+    if what == "artifact" and not full:
+        pytest.skip("much like the others: --full")
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        settings = {
+            "database": {"arguments": [f"tracking.uri=sqlite:///{disk}/mlflow.db"]},
+            "checkpoint": {"arguments": [f"hydra.sweep.dir={disk}/jobs"], "CHECKPOINT_BYTES": 9 << 20},
+            "artifact": {"arguments": [f"hydra.sweep.dir={disk}/jobs"], "MODEL_BYTES": 9 << 20},
+        }[what]
+        arguments = settings.pop("arguments")
+        trying = sweep([1, 2, 3, 4], "hydra.launcher.workers=2", *arguments, **settings)
+        with trying.started() as parent:
+            trying.wait_for_epochs(3)
+            fill(disk, leave=0 if what == "database" else 5 << 20)
+            code = parent.wait(120)
+        assert code == 1, trying.output
+        last = trying.output.strip().splitlines()[-2:]
+        assert last[0].startswith("error: cannot write "), trying.output
+        assert "disk" in last[0] or "space" in last[0], last
+        assert last[1].startswith("fix: nothing is lost"), last
+        assert "Traceback" not in trying.output
+        path = disk if what == "database" else tmp_path
+        with closing(sqlite3.connect(path / "mlflow.db")) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        (disk / "filler").unlink()
+        subprocess.run(["mount", "-o", "remount,size=400m", str(disk)], check=True)
+        assert trying.run() == 0, trying.output
+        assert trying.trained_after_end() == set() or what == "artifact"
+        trying.check_whole(uri=f"sqlite:///{path}/mlflow.db")
+    tally(f"disk full while writing the {what}", 1, 1)
+
+
+def fill(disk, leave):
+    """Take all room on a disk but some bytes."""
+    descriptor = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
+    with suppress(OSError):
+        while leave == 0 or shutil.disk_usage(disk).free > leave:
+            os.write(descriptor, bytes(4096))
+    os.close(descriptor)
+
+
+class Server:
+    """A real MLflow server that can be made to go away, and to come back at the same address."""
+
+    def __init__(self, directory, port):
+        self.directory, self.port = directory, port
+        self.uri = f"http://127.0.0.1:{port}"
+        self.process = None
+
+    def start(self):
+        where = ["--backend-store-uri", f"sqlite:///{self.directory}/server.db"]
+        artifacts = ["--artifacts-destination", str(self.directory / "artifacts"), "--serve-artifacts"]
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        self.process = subprocess.Popen(
+            [*command, *where, *artifacts, "--workers", "1"],
+            cwd=self.directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            with suppress(requests.RequestException):
+                if requests.get(f"{self.uri}/health", timeout=2).ok:
+                    return
+            time.sleep(0.2)
+        pytest.fail("the MLflow server did not start")
+
+    def stop(self):
+        if self.process:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture
+def server(tmp_path, unused_port):
+    place = tmp_path / "server"
+    place.mkdir()
+    running = Server(place, unused_port)
+    running.start()
+    yield running
+    with suppress(ProcessLookupError):
+        running.stop()
+
+
+def test_a_server_that_goes_away(sweep, server, full, tally):
+    """Training does not wait for it, and everything is there when it is back."""
+    away = 60 if full else 6
+    trials = 24 if full else 6
+    trying = sweep(range(1, trials + 1), "hydra.launcher.workers=2", f"tracking.uri={server.uri}")
+    with trying.started() as parent:
+        trying.wait_for_epochs(4)
+        server.stop()
+        gone = time.monotonic()
+        during = len(trying.lines("epoch"))
+        while time.monotonic() - gone < away:
+            time.sleep(0.1)
+        trained = len(trying.lines("epoch")) - during
+        server.start()
+        assert parent.wait(300) == 0, trying.output
+    # Two workers, half a second an epoch; half of that speed would already be a wait.
+    assert trained > min(away * 2, trials * 4 - during - 4), trained
+    trying.check_whole(uri=server.uri)
+    assert trying.repeated() == 0
+    assert "the store does not answer" in trying.output
+    tally(f"MLflow server away for {away} s", 1, 1)
+
+
+@pytest.mark.timeout(1800)
+def test_fifty_starts_in_a_second(sweep, full, tally, tmp_path):
+    """Each has a directory of its own, whatever the clock says."""
+    starts = 50 if full else 3
+    trying = sweep([1], "hydra.launcher.workers=1", "rerun=true", epochs=1, EPOCH_SECONDS=0)
+    command = [sys.executable, str(trying.script), *trying.arguments]
+    processes = [
+        subprocess.Popen(command, cwd=tmp_path, env=trying.environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(starts)
+    ]
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * starts, outputs
+    places = list(tmp_path.glob("multirun/*"))
+    assert len(places) == starts
+    assert all((place / "table.md").is_file() for place in places)
+    seconds = {datetime.strptime(place.name[:19], "%Y-%m-%d_%H-%M-%S").astimezone() for place in places}
+    store = store_of(tmp_path)
+    runs = store.client.search_runs([store.experiment_id], max_results=1000)
+    assert len(runs) == 2 * starts
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    tally(f"{starts} sweeps started at once, within {len(seconds)} clock seconds", starts, starts)

@@ -1,0 +1,123 @@
+"""sweep.py with a stand-in for the network, so that faults can be tried by the hundred.
+
+Everything else is real: Hydra, the workers, checkpoints, journals, MLflow. An epoch of the stand-in takes
+$EPOCH_SECONDS and adds to a sum, which is its weights: a trial that lost or repeated an epoch in its state ends
+with another sum. Each epoch that is begun stands as a line in $LEDGER, whoever is killed afterwards.
+
+$FAULTS says which seeds fail, how, and how often: {"3": ["kill", 1]}.
+"""
+
+import hashlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+
+from seedsweep.cli import main
+from seedsweep.errors import Diverged, Stopped
+from seedsweep.training import checkpoints, runtime
+from seedsweep.training.checkpoints import Checkpoint
+from seedsweep.trials.record import EpochMetrics
+
+EPOCH_SECONDS = float(os.environ.get("EPOCH_SECONDS", "0.5"))
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def note(*words):
+    """Append a line to the ledger in one write, which no kill can tear."""
+    descriptor = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, (" ".join(map(str, words)) + "\n").encode())
+    os.close(descriptor)
+
+
+def begun(seed):
+    """How often a trial was begun, this time included."""
+    lines = Path(os.environ["LEDGER"]).read_text().splitlines()
+    return sum(line.split()[:2] == ["begin", str(seed)] for line in lines)
+
+
+def fail(how):
+    if how == "raise":
+        raise ValueError("on purpose")
+    if how == "exit":
+        sys.exit(3)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "leave":
+        os._exit(0)
+    if how == "hang":
+        time.sleep(600)
+    if how == "hang hard":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    if how == "memory":
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), resource.RLIM_INFINITY))
+        return bytearray(1 << 30)
+    raise AssertionError(how)
+
+
+class Trained:
+    """What `seedsweep.training.fit.Trained` is to the rest of the house."""
+
+    parameters = 1
+
+    def __init__(self, trial, dataset, state):
+        total = float(state.arrays[0][0])
+        self.predictions = np.zeros(len(dataset.test), dtype=np.int64)
+        self.test_accuracy, self.test_loss = total / 1e6, 1 - total / 1e6
+        self.weights_sha256 = hashlib.sha256(f"{trial.seed} {total}".encode()).hexdigest()
+        self.train_seconds = state.train_seconds
+
+    def save(self, path):
+        path.write_bytes(bytes(int(os.environ.get("MODEL_BYTES", "1000"))))
+
+    def summary(self):
+        return "a stand-in"
+
+
+def train(trial, dataset, on_epoch, keeping, start):
+    faults = json.loads(os.environ.get("FAULTS", "{}"))
+    how, times = faults.get(str(trial.seed), ("", 0))
+    note("begin", trial.seed, os.getpid(), time.time())
+    faulty = begun(trial.seed) <= times
+    padding = np.zeros(int(os.environ.get("CHECKPOINT_BYTES", "8")) // 8)
+    state = start or Checkpoint(keeping.trial_id, [], 0.0, [np.zeros(1), padding])
+    for epoch in range(state.epoch + 1, trial.epochs + 1):
+        note("epoch", trial.seed, epoch)
+        ends = time.monotonic() + EPOCH_SECONDS
+        while (left := ends - time.monotonic()) > 0:
+            time.sleep(min(left, 0.02))
+            if keeping.stop():
+                raise Stopped("stopped on request")
+            if faulty and how and epoch == min(2, trial.epochs) and left < EPOCH_SECONDS / 2:
+                if how in ("nan", "inf", "-inf"):
+                    raise Diverged("loss", float(how), epoch)
+                fail(how)
+        total = state.arrays[0] + trial.seed * epoch
+        values = {"loss": 1 / epoch, "accuracy": 0.5, "val_loss": 1 / epoch, "val_accuracy": 0.5}
+        history = [*state.history, EpochMetrics(epoch, values)]
+        state = Checkpoint(keeping.trial_id, history, state.train_seconds + EPOCH_SECONDS, [total, padding])
+        if epoch % keeping.every == 0 or epoch == trial.epochs:
+            checkpoints.write(keeping.path, state)
+        on_epoch(history[-1])
+    note("end", trial.seed)
+    return Trained(trial, dataset, state)
+
+
+# At import, so that the workers, which import the parent's script, stand in too.
+stand_in = types.ModuleType("seedsweep.training.fit")
+stand_in.train = train
+sys.modules["seedsweep.training.fit"] = stand_in
+runtime.prepare = lambda backend, threads: runtime.Runtime(runtime.cpu_kind(), runtime.versions(backend))  # noqa: ARG005
+
+if __name__ == "__main__":
+    main(CONF)
