@@ -4,9 +4,10 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +28,43 @@ if "SEEDSWEEP_DATA" not in os.environ and _BESIDE.is_file():
 
 # What commands are started with, whatever a test's own process has set since.
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}  # the suite is about CPUs, on any machine
-os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+# One thread and one backend for what tests train in their own process, where another test may have begun.
+os.environ |= {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "KERAS_BACKEND": "tensorflow",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
 
 
 def pytest_addoption(parser):
     """Where pytest finds it whatever is asked to run."""
     parser.addoption("--full", action="store_true", help="the fault suite in its long form, about half an hour")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """A database as the first sweep makes it; making one takes MLflow two seconds."""
+    from seedsweep.tracking.store import open_store
+
+    path = tmp_path_factory.mktemp("database") / "mlflow.db"
+    open_store(f"sqlite:///{path}", "seedsweep")
+    return path
+
+
+def put_database(directory, database):
+    """Copy an empty database, with its artifacts to go where they would."""
+    copy = directory / "mlflow.db"
+    if copy.exists():
+        return
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+        rows = target.execute("SELECT experiment_id FROM experiments").fetchall()
+        for (number,) in rows:
+            place = f"{directory}/mlruns/{number}"
+            target.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", [place, number])
+        target.commit()
+        target.execute("PRAGMA journal_mode=WAL")
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +74,14 @@ def full(request):
 
 
 @pytest.fixture
-def sweep(tmp_path):
-    """A function that makes a `Sweep` of the stand-in in an empty directory."""
+def sweep(tmp_path, empty_database):
+    """A function that makes a `Sweep` of the stand-in, by default in a directory that has an empty database."""
     from stand_in_sweep import Sweep
 
     def make(seeds, *arguments, where=".", faults=None, epochs=4, **environment):
         (tmp_path / where).mkdir(exist_ok=True)
+        if where == ".":
+            put_database(tmp_path, empty_database)
         said = {key: str(value) for key, value in environment.items()}
         return Sweep(tmp_path / where, seeds, *arguments, epochs=epochs, FAULTS=json.dumps(faults or {}), **said)
 

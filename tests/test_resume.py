@@ -45,12 +45,9 @@ class StopAfter:
 )
 def test_stopped_anywhere_a_trial_ends_with_the_same_bits(tmp_path, compose, overrides, every, stops):
     """In any epoch and at any batch of it, once or several times; the epochs before are not trained again."""
-    from seedsweep.training import runtime
-
-    trial = compose(*small_data(tmp_path), *RECIPE, *overrides).trial
-    runtime.prepare(trial.backend, trial.threads)
     from seedsweep.training import fit
 
+    trial = compose(*small_data(tmp_path), *RECIPE, *overrides).trial
     dataset = load(trial.data)
     whole_epochs = []
     undisturbed = fit.train(trial, dataset, whole_epochs.append, keeping(tmp_path / "a", every), None)
@@ -74,12 +71,9 @@ def keeping(directory, every, stop=lambda: False):
 
 def test_a_trial_s_checkpoint_is_nobody_else_s(tmp_path, compose):
     """Another trial in the same directory starts with fresh weights."""
-    from seedsweep.training import runtime
-
-    trial = compose(*small_data(tmp_path), "model=mlp", "epochs=1").trial
-    runtime.prepare(trial.backend, trial.threads)
     from seedsweep.training import fit
 
+    trial = compose(*small_data(tmp_path), "model=mlp", "epochs=1").trial
     fit.train(trial, load(trial.data), lambda _: None, keeping(tmp_path, 1), None)
     assert checkpoints.furthest([tmp_path], "t").epoch == 1
     assert checkpoints.furthest([tmp_path], "another") is None
