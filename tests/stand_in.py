@@ -88,6 +88,7 @@ def train(trial, dataset, on_epoch, keeping, start):
     faults = json.loads(os.environ.get("FAULTS", "{}"))
     how, times = faults.get(str(trial.seed), ("", 0))
     note("begin", trial.seed, os.getpid(), time.time())
+    note("imported", "only", *sorted({"mlflow", "tensorflow", "pandas"} & set(sys.modules)))
     faulty = begun(trial.seed) <= times
     padding = np.zeros(int(os.environ.get("CHECKPOINT_BYTES", "8")) // 8)
     state = start or Checkpoint(keeping.trial_id, [], 0.0, [np.zeros(1), padding])

@@ -28,16 +28,11 @@ class TestPoolLauncher(LauncherTestSuite):
     """Hydra's suite for launchers, with Hydra's own sweeper."""
 
 
-@pytest.mark.parametrize(("launcher_name", "overrides"), [("pool", [*POOL, "hydra/sweeper=grid"])])
-class TestPoolLauncherUnderGrid(LauncherTestSuite):
-    """Hydra's suite for launchers, with our sweeper."""
-
-
 @pytest.mark.parametrize(
     ("task_launcher_cfg", "extra_flags"), [({}, ["-m", "hydra/launcher=pool", "hydra/sweeper=grid", *POOL])]
 )
 class TestPoolLauncherIntegration(IntegrationTestSuite):
-    """Hydra's suite of whole applications."""
+    """Hydra's suite of whole applications, with our sweeper."""
 
 
 @pytest.mark.parametrize(

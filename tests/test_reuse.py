@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from conftest import store_of
+from omegaconf import OmegaConf
 
+from seedsweep.config import register_resolvers
 from seedsweep.described import describe, differences
 from seedsweep.errors import BadInput
 from seedsweep.launching.policy import Policy
@@ -65,6 +67,8 @@ def test_twins_are_trained_once(sweep):
     assert sorted(trial.settings["model.name"] for trial in trials) == ["left", "right"]
     assert len({trial.tags["weights_sha256"] for trial in trials}) == 1
     assert plans(trying) == ["plan: 1 reused, 0 to retry, 1 new"]
+    # What a worker imports before it trains is what its start costs.
+    assert trying.lines("imported") == [["only"]]
 
 
 def test_the_plan_says_why_a_trial_that_looks_the_same_is_not_reused(sweep):
@@ -96,6 +100,16 @@ def test_what_differs_is_named(compose):
     tags = {**before.tags, "versions": before.tags["versions"].replace("seedsweep 0", "seedsweep 9")}
     assert differences(tags, "1", now) == ["on GPU A (now GPU B)", "with keras 3.14 (now 3.15)"]
     assert differences(now.tags, "1", now) == []
+
+
+def test_starts_in_the_same_second_have_names_of_their_own():
+    """Fifty, drawn faster than the clock moves."""
+    register_resolvers()
+    names = set()
+    for _ in range(50):
+        config = OmegaConf.create({"hydra": {"dir": "${unique_start:}"}})
+        names.add(config.hydra.dir)
+    assert len(names) == 50
 
 
 def test_max_failures_ends_a_sweep_early(sweep):
