@@ -124,6 +124,8 @@ def test_a_hang_is_ended_by_its_timeout(sweep, full, tally):
     waits = sorted(float(line[2]) for line in trying.lines("begin"))[2:]
     ends = sorted(float(line[2]) + 12 for line in trying.lines("begin"))[: len(waits)]
     longest = max(wait - end for wait, end in zip(waits, ends, strict=True))
+    # Beside other tests on the same two cores, a process takes longer to start than it should be asked to.
+    assert longest < (5 if full else 15)
     tally("hang, also ignoring SIGTERM: timeout, slot used again", hangs, hangs, longest)
 
 
