@@ -211,3 +211,16 @@ def test_fifty_starts_in_a_second(sweep, full, tally, tmp_path):
     assert len(runs) == 2 * starts
     assert {run.info.status for run in runs} == {"FINISHED"}
     tally(f"{starts} sweeps started at once, within {len(seconds)} clock seconds", starts, starts)
+
+
+def test_hostile_names(sweep, tmp_path, tally):
+    """A name that would be a path, markup or a formula stays a name, and nothing is written outside."""
+    before = set(tmp_path.parent.iterdir())
+    hostile = "../../<script>|=x"
+    trying = sweep([1], "hydra.launcher.workers=1", f"tracking.name='{hostile}'", f"model.name='{hostile}'")
+    assert trying.run() == 0, trying.output
+    trying.check_whole()
+    (run,), (trial,) = trying.runs()
+    assert (run.info.run_name, trial.data.params["model.name"]) == (hostile, hostile)
+    assert set(tmp_path.parent.iterdir()) == before
+    tally("hostile names", 1, 1)
