@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedsweep.trials.variants import name_variants, spell, variant_key
+from seedsweep.trials.variants import Told, name_variants, spell, variant_key
 
 IMAGES = "ab" * 32
 
 
 def names(compose, *rows):
-    return name_variants([(compose(*row.split()).trial.settings(), IMAGES) for row in rows])
+    return name_variants([Told(compose(*row.split()).trial.settings(), IMAGES) for row in rows])
 
 
 @pytest.mark.parametrize(
@@ -51,18 +51,18 @@ CELLS = [dict(zip(AXES, values, strict=True)) for values in itertools.product(*A
 @given(st.lists(st.sampled_from(CELLS), min_size=1, max_size=20))
 def test_two_trials_share_a_name_exactly_when_they_are_one_variant(cells):
     """For any set of trials at all."""
-    trials = [(cell, IMAGES) for cell in cells]
+    trials = [Told(cell, IMAGES) for cell in cells]
     named = name_variants(trials)
     for (one, one_name), (other, other_name) in itertools.combinations(zip(trials, named, strict=True), 2):
-        assert (one_name == other_name) == (variant_key(*one) == variant_key(*other))
+        assert (one_name == other_name) == (variant_key(one) == variant_key(other))
 
 
 def test_other_images_are_another_variant_and_other_paths_are_not(compose):
     """One file under two paths is one variant; two files are two, told by their paths."""
     a, b, c = (compose("data=npz", f"data.path={path}").trial.settings() for path in ("a.npz", "./a.npz", "b.npz"))
-    assert name_variants([(a, "11"), (b, "11")]) == ["conv3 · adam", "conv3 · adam"]
-    assert name_variants([(a, "11"), (b, "11"), (c, "22")]) == ["path=a.npz", "path=a.npz", "path=b.npz"]
-    assert variant_key(a, "11") == variant_key(b, "11") != variant_key(c, "22")
+    assert name_variants([Told(a, "11"), Told(b, "11")]) == ["conv3 · adam", "conv3 · adam"]
+    assert name_variants([Told(a, "11"), Told(b, "11"), Told(c, "22")]) == ["path=a.npz", "path=a.npz", "path=b.npz"]
+    assert variant_key(Told(a, "11")) == variant_key(Told(b, "11")) != variant_key(Told(c, "22"))
 
 
 @pytest.mark.parametrize(

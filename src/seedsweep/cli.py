@@ -108,7 +108,7 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
     if asks or parsed.multirun or any(text.startswith("hydra.mode=") for text in parsed.overrides):
         return
     config = _composed(parsed, config_directory)
-    if config.hydra.sweeper.get("params"):
+    if config.hydra.sweeper.get("params") or config.hydra.sweeper.get("rows"):
         raise BadInput(
             "a sweep was named, and this trains one trial",
             where="sweeps",

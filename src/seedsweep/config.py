@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 # What a sweep adds to the overrides of its trials.
-TOLD = ("tracking.uri", "tracking.parent_run_id", "tracking.variant", "tracking.job")
+TOLD = ("tracking.uri", "tracking.parent_run_id", "tracking.variant", "tracking.job", "tracking.row")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Tracking:
         parent_run_id: the sweep that a trial belongs to.
         variant: what the sweep calls the trial's variant.
         job: the trial's number in its sweep, from 0.
+        row: the named row of its sweep that the trial belongs to.
     """
 
     uri: str | None
@@ -46,6 +47,7 @@ class Tracking:
     parent_run_id: str | None
     variant: str | None
     job: int | None
+    row: str | None
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def read_config(config: DictConfig) -> RunConfig:
             name=_text_or_none("name", tracking["name"]),
             parent_run_id=_text_or_none("parent_run_id", tracking["parent_run_id"]),
             variant=_text_or_none("variant", tracking["variant"]),
+            row=_text_or_none("row", tracking["row"]),
         ),
     )
 

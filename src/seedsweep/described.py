@@ -15,6 +15,7 @@ from seedsweep.trials.variants import spell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from seedsweep.rows import NamedRow
     from seedsweep.training.runtime import Runtime
     from seedsweep.trials.spec import Trial
 
@@ -37,7 +38,15 @@ class Described:
 
 
 def describe(
-    trial: Trial, variant: str, *, dataset: str, dataset_sha256: str, computes: Runtime, reproduce: str, job: int
+    trial: Trial,
+    variant: str,
+    *,
+    dataset: str,
+    dataset_sha256: str,
+    computes: Runtime,
+    reproduce: str,
+    job: int,
+    row: NamedRow | None = None,
 ) -> Described:
     """Describe a trial.
 
@@ -49,6 +58,7 @@ def describe(
         computes: what it is computed with.
         reproduce: the command line that trains it again.
         job: its number in its sweep, from 0.
+        row: the named row of its sweep that it belongs to.
     """
     identity = trial_id(trial, dataset_sha256=dataset_sha256, versions=computes.versions, device=computes.device)
     releases = {**computes.versions, "seedsweep": metadata.version("seedsweep")}
@@ -67,8 +77,21 @@ def describe(
             "versions": ", ".join(f"{library} {release}" for library, release in sorted(releases.items())),
             "reproduce": reproduce,
             "job": str(job),
+            **(row_tags(row) if row else {}),
         },
     )
+
+
+def row_tags(row: NamedRow) -> dict[str, str]:
+    """Return what a run tells of its row; what a row leaves out is left out."""
+    told = {
+        "row": row.key,
+        "row_title": row.title,
+        "reported": ", ".join(f"{value:g}" for value in row.reported),
+        "reported_in": row.source,
+        "row_note": row.note,
+    }
+    return {name: text for name, text in told.items() if text}
 
 
 def differences(before: Mapping[str, str], threads_before: str, now: Described) -> list[str]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from seedsweep.app import load_checked, reproduce_command
+from seedsweep.app import current_row, load_checked, reproduce_command
 from seedsweep.config import TOLD, current_hydra_config, read_config, unresolved
 from seedsweep.described import describe
 from seedsweep.errors import BadInput
-from seedsweep.trials.variants import name_variants
+from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seedsweep.config import RunConfig
     from seedsweep.described import Described
     from seedsweep.launching.slots import Slot
+    from seedsweep.rows import NamedRow
     from seedsweep.training.runtime import Runtime
     from seedsweep.trials.spec import Trial
 
@@ -57,7 +58,8 @@ class Planned:
     def told(self, uri: str, parent_run_id: str, directory: Path) -> list[str]:
         """Return the overrides to launch: its own, and what a trial must know of its sweep."""
         tags = self.described.tags
-        values = (quoted(uri), quoted(parent_run_id), quoted(tags["variant"]), tags["job"])
+        row = quoted(tags["row"]) if "row" in tags else "null"
+        values = (quoted(uri), quoted(parent_run_id), quoted(tags["variant"]), tags["job"], row)
         return [
             *self.overrides,
             *(f"{key}={value}" for key, value in zip(TOLD, values, strict=True)),
@@ -76,6 +78,11 @@ class _Checked:
     dataset: str
     dataset_sha256: str
     reproduce: str
+    row: NamedRow | None
+
+    def told(self) -> Told:
+        """Return what names its variant."""
+        return Told(self.run.trial.settings(), self.dataset_sha256, self.row.title if self.row else "")
 
 
 def plan_sweep(
@@ -97,7 +104,7 @@ def plan_sweep(
         checked = _check(config, config_loader.load_sweep_config(config, list(overrides)), overrides, len(kept))
         trial = checked.run.trial
         # The same file under two paths is the same trial.
-        content = (replace(trial, data=replace(trial.data, path=None)), checked.dataset_sha256)
+        content = (replace(trial, data=replace(trial.data, path=None)), checked.dataset_sha256, checked.row)
         if content in kept:
             log.warning("trial %d (%s) stands twice in the sweep: it is trained once", number, " ".join(overrides))
         else:
@@ -107,7 +114,7 @@ def plan_sweep(
         if count > 1:
             raise BadInput(f"{count} trials would write to '{place}'", where="hydra.sweep.subdir", fix=_SUBDIR_FIX)
     _check_one_process_can_run([checked.run.trial for checked in plan])
-    names = name_variants([(checked.run.trial.settings(), checked.dataset_sha256) for checked in plan])
+    names = name_variants([checked.told() for checked in plan])
     computes = _expected_runtime(plan[0].run.trial, slots)
     return [
         Planned(
@@ -122,6 +129,7 @@ def plan_sweep(
                 computes=computes,
                 reproduce=checked.reproduce,
                 job=number,
+                row=checked.row,
             ),
         )
         for number, (checked, variant) in enumerate(zip(plan, names, strict=True))
@@ -133,11 +141,12 @@ def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], n
         composed.hydra.job.id = composed.hydra.job.num = number
     with current_hydra_config(composed):
         run = read_config(composed)
+        row = current_row(run.tracking.row)
         place = _place(config, composed)
         reproduce = reproduce_command()
     dataset = load_checked(run.trial)
     # Not the images themselves: a sweep over data settings would hold every version of them at once.
-    return _Checked(tuple(overrides), run, place, dataset.description, dataset.sha256, reproduce)
+    return _Checked(tuple(overrides), run, place, dataset.description, dataset.sha256, reproduce, row)
 
 
 def _expected_runtime(trial: Trial, slots: Sequence[Slot]) -> Runtime:

@@ -16,7 +16,7 @@ from seedsweep.tracking import ownership, settling
 from seedsweep.tracking.journal import Outbox
 from seedsweep.tracking.reading import running, runs_of, trials_by_job
 from seedsweep.tracking.runs import link
-from seedsweep.tracking.tags import DIRECTORY_TAG, DIVERGED_TAG, PARENT_TAG, PLAN_TAG, REUSED_TAG, SWEEP_TAG
+from seedsweep.tracking.tags import DIRECTORY_TAG, DIVERGED_TAG, PARENT_TAG, PLAN_TAG, REUSED_TAG, ROW_TAGS, SWEEP_TAG
 from seedsweep.training import checkpoints
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from seedsweep.trials.record import TrialRecord
 
 log = logging.getLogger(__name__)
+
+
+# What a run that stands for an earlier one says in its own sweep's words.
+_OF_THIS_SWEEP = ("variant", "dataset", "job", "trial_id", "settings_id", *ROW_TAGS)
 
 
 def earlier_runs(store: Store, trial_id: str) -> list[TrialRecord]:
@@ -84,7 +88,7 @@ def link_ended(store: Store, record: TrialRecord, described: Described, parent_r
         described.name,
         parent_run_id=parent_run_id,
         settings=described.settings,
-        tags={key: described.tags[key] for key in ("variant", "dataset", "job", "trial_id", "settings_id")},
+        tags={key: value for key, value in described.tags.items() if key in _OF_THIS_SWEEP},
     )
 
 

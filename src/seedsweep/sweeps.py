@@ -28,6 +28,7 @@ from seedsweep.errors import (
 from seedsweep.launching.worker import error_of
 from seedsweep.planning import plan_sweep
 from seedsweep.tracking import databases
+from seedsweep.tracking.tags import ROW_TAGS
 from seedsweep.trials.identity import plan_id
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
+    from seedsweep.described import Described
     from seedsweep.launching.slots import Slot
     from seedsweep.planning import Planned
     from seedsweep.reuse import Standing
@@ -86,7 +88,7 @@ def run_sweep(
     tracking, fresh = plan[0].run.tracking, plan[0].run.execution.rerun
     store = open_store(tracking.uri, tracking.experiment)
     reuse.mend(store)
-    identity = plan_id(planned.described.trial_id for planned in plan)
+    identity = plan_id(_identity(planned.described) for planned in plan)
     before = None if fresh else reuse.interrupted_sweep(store, identity)
     directory = before.directory if before else new_directory
     if is_new and new_directory != directory:
@@ -257,6 +259,12 @@ class _Sweep:
         unfinished = len(self.plan) - sum(trial.status == "finished" for trial in sweep.trials)
         self.parent.close(status or ("FAILED" if unfinished else "FINISHED"))
         return unfinished
+
+
+def _identity(described: Described) -> str:
+    """Return what makes a trial the same one in two plans: a row with other words would leave both in one table."""
+    row = {name: described.tags[name] for name in ROW_TAGS if name in described.tags}
+    return f"{described.trial_id} {sorted(row.items())}" if row else described.trial_id
 
 
 def _cannot_write(error: OSError, place: Path) -> CannotWrite:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from seedsweep.reporting import formats
 from seedsweep.reporting.statistics import Summary, summarize
-from seedsweep.trials.variants import name_variants, variant_key
+from seedsweep.trials.variants import Told, name_variants, variant_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,10 +68,13 @@ class Table:
 def table_of(sweep: SweepRecord) -> Table:
     """Fold a sweep's trials into a table."""
     # Named afresh: only the whole sweep shows what differs in it.
-    told = [(trial.settings, trial.tags.get("dataset_sha256", "")) for trial in sweep.trials]
+    told = [
+        Told(trial.settings, trial.tags.get("dataset_sha256", ""), trial.tags.get("row_title", ""))
+        for trial in sweep.trials
+    ]
     variants: dict[Key, tuple[str, list[TrialRecord]]] = {}
     for name, identity, trial in zip(name_variants(told), told, sweep.trials, strict=True):
-        variants.setdefault(variant_key(*identity), (name, []))[1].append(trial)
+        variants.setdefault(variant_key(identity), (name, []))[1].append(trial)
     rows = [_row(name, trials) for name, trials in variants.values()]
     # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
     rows.sort(key=lambda row: (row.test is None, -row.test.mean if row.test else 0.0, row.variant))

@@ -18,6 +18,7 @@ from seedsweep.tracking.tags import (
     PARENT_TAG,
     RESUMED_TAG,
     REUSED_TAG,
+    ROW_TAGS,
     SOURCE,
     SWEEP_TAG,
 )
@@ -90,7 +91,7 @@ def link(
         The new run's id.
     """
     kinship = {SWEEP_TAG: name} if parent_run_id is None else {PARENT_TAG: parent_run_id}
-    own = (SWEEP_TAG, PARENT_TAG, JOB_TAG, DIRECTORY_TAG, JOURNAL_TAG, ATTEMPTS_TAG)
+    own = (SWEEP_TAG, PARENT_TAG, JOB_TAG, DIRECTORY_TAG, JOURNAL_TAG, ATTEMPTS_TAG, *ROW_TAGS)
     kept = {key: value for key, value in record.tags.items() if key not in own and not key.startswith("mlflow.")}
     origin = {REUSED_TAG: record.tags.get(REUSED_TAG, record.run_id)}
     run_id = _create(store, name, {**kept, **kinship, **tags, **origin})

@@ -21,6 +21,8 @@ DIVERGED_TAG = "diverged_at_epoch"
 DESCRIPTION_TAG = "mlflow.note.content"
 # Finds a run again by the key in its journal.
 JOURNAL_TAG = "journal"
+# The named row that a trial belongs to, and what was reported of it.
+ROW_TAGS = ("row", "row_title", "reported", "reported_in", "row_note")
 FAILURE_TAG = "failure"
 # What MLflow's list of runs shows as their source.
 SOURCE = {"mlflow.source.name": "sweep.py", "mlflow.source.type": "LOCAL"}

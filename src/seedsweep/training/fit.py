@@ -88,7 +88,7 @@ def train(
         Stopped: `keeping.stop` said so.
         OSError: the checkpoint cannot be written.
     """
-    model = _fresh(trial, dataset)
+    whole, model = _fresh(trial, dataset)
     if start is not None:
         _restore(model, start)
     state = start or Checkpoint(keeping.trial_id, [], 0.0, [])
@@ -109,10 +109,10 @@ def train(
             checkpoints.write(keeping.path, state)
         raise
     test_loss = float(model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0])
-    probabilities = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
-    predictions = np.argmax(probabilities, axis=1)
+    outputs = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
+    predictions = np.argmax(outputs, axis=1)
     return Trained(
-        model=model,
+        model=whole,
         parameters=model.count_params(),
         test_loss=test_loss,
         test_accuracy=float(np.mean(predictions == dataset.test.y)),
@@ -122,8 +122,8 @@ def train(
     )
 
 
-def _fresh(trial: Trial, dataset: Dataset) -> keras.Model:
-    """Build and compile the network with the weights that the seed gives."""
+def _fresh(trial: Trial, dataset: Dataset) -> tuple[keras.Model, keras.Model]:
+    """Build the network with the weights that the seed gives; returns it, and what of it is compiled and trained."""
     keras.utils.clear_session()
     # Keras reads these from a file in the user's home, which no trial's identity knows of.
     keras.config.set_image_data_format("channels_last")
@@ -131,16 +131,17 @@ def _fresh(trial: Trial, dataset: Dataset) -> keras.Model:
     keras.config.set_epsilon(1e-7)
     keras.config.set_dtype_policy(trial.precision)
     keras.utils.set_random_seed(trial.seed)
-    model = network.build(trial.model, trial.reg, dataset.image_shape, dataset.classes)
+    whole = network.build(trial.model, trial.reg, dataset.image_shape, dataset.classes)
+    model = network.logits_of(whole) if trial.from_logits else whole
     model.compile(
         optimizer=network.optimizer(trial.opt),
-        loss="sparse_categorical_crossentropy",
+        loss=network.loss(from_logits=trial.from_logits),
         metrics=["accuracy"],
         # XLA is several times slower on a CPU and breaks TensorFlow's determinism on a GPU; JAX is XLA.
         jit_compile=trial.backend == "jax",
     )
     model.optimizer.build(model.trainable_variables)
-    return model
+    return whole, model
 
 
 def _variables(model: keras.Model) -> list[NDArray[np.generic]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
-from keras import layers, optimizers, regularizers
+from keras import layers, losses, ops, optimizers, regularizers
 
 from seedsweep.trials.architecture import POOL_SIZE
 
@@ -65,6 +65,30 @@ def _convolutions(
         if architecture.activation_at == "block" and (pools or position == last):
             stack.append(layers.Activation("relu"))
     return stack
+
+
+class _ClippedCrossentropy(losses.Loss):  # type: ignore[misc]
+    """-log of the true class' probability, clipped to [10⁻⁷, 1 - 10⁻⁷] as Keras 2.1 did in its TensorFlow backend."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        clipped = ops.clip(y_pred, keras.config.epsilon(), 1 - keras.config.epsilon())
+        chosen = ops.take_along_axis(clipped, ops.reshape(ops.cast(y_true, "int32"), (-1, 1)), axis=-1)
+        return -ops.log(ops.squeeze(chosen, axis=-1))
+
+
+def logits_of(network: keras.Model) -> keras.Model:
+    """Return the network without its softmax; both share every weight."""
+    return keras.Model(network.inputs, network.layers[-1].input)
+
+
+def loss(*, from_logits: bool) -> losses.Loss:
+    """Build the cross-entropy for logits, or for probabilities.
+
+    Not left to Keras: given the output of a softmax it goes back to the logits with TensorFlow, and not with JAX.
+    """
+    if from_logits:
+        return losses.SparseCategoricalCrossentropy(from_logits=True)
+    return _ClippedCrossentropy()
 
 
 def optimizer(opt: Optimizer) -> optimizers.Optimizer:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seedsweep.trials.spec import Trial
 
 # Raised whenever our own training code changes what comes out of unchanged settings.
-RECIPE = 2
+RECIPE = 3
 
 # Words for people: two trials that differ in these alone give the same weights.
 _LABELS = ("model.name", "data.name", "data.path")
@@ -42,6 +42,6 @@ def settings_id(trial: Trial) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def plan_id(trial_ids: Iterable[str]) -> str:
-    """Return the identity of a sweep: its trials, in their order."""
-    return hashlib.sha256("\n".join(trial_ids).encode()).hexdigest()[:16]
+def plan_id(trials: Iterable[str]) -> str:
+    """Return the identity of a sweep: its trials, each by its identity and what its row says, in their order."""
+    return hashlib.sha256("\n".join(trials).encode()).hexdigest()[:16]

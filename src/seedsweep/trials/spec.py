@@ -160,6 +160,8 @@ class Trial:
         epochs: passes over the training images, ≥ 1.
         batch_size: images a step, ≥ 1.
         precision: Keras' dtype policy.
+        from_logits: whether the cross-entropy is computed from the logits, as Keras does today; False
+            takes the probabilities, clipped to [10⁻⁷, 1 - 10⁻⁷], whose gradient is 0 where they are clipped.
         backend: the library that Keras computes with.
         threads: CPU threads of this trial, ≥ 1; they are part of what fixes its result.
     """
@@ -172,6 +174,7 @@ class Trial:
     epochs: int
     batch_size: int
     precision: str
+    from_logits: bool
     backend: str
     threads: int
 
@@ -199,6 +202,7 @@ class Trial:
             epochs=checks.whole("epochs", config["epochs"], example=12),
             batch_size=checks.whole("batch_size", config["batch_size"], example=128),
             precision=checks.choice("precision", config["precision"], PRECISIONS),
+            from_logits=checks.flag("from_logits", config["from_logits"]),
             backend=checks.choice("backend", config["backend"], BACKENDS),
             threads=checks.whole("threads", config["threads"]),
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SEPARATOR = " · "
 
@@ -17,14 +17,27 @@ _GROUPS = ("model", "opt", "reg", "data")
 _NOT_SHARED = ("seed", "data.path")
 
 Key = tuple[tuple[str, str], ...]
-# The settings of a trial, and the identity of the images that it was trained on.
-Told = tuple[Mapping[str, Any], str]
 
 
-def variant_key(settings: Mapping[str, Any], dataset_sha256: str) -> Key:
-    """Return what trials of one variant share: the images, and every setting but the seed."""
-    shared = [(key, spell(value)) for key, value in settings.items() if key not in _NOT_SHARED]
-    return (*sorted(shared), ("data", dataset_sha256))
+@dataclass(frozen=True)
+class Told:
+    """What the name of a trial's variant is made from.
+
+    Attributes:
+        settings: `Trial.settings()`.
+        images: the identity of the images that it is trained on.
+        row: the title of the named row that it belongs to; empty where its sweep names none.
+    """
+
+    settings: Mapping[str, Any]
+    images: str
+    row: str = ""
+
+
+def variant_key(trial: Told) -> Key:
+    """Return what trials of one variant share: the row, the images, and every setting but the seed."""
+    shared = [(key, spell(value)) for key, value in trial.settings.items() if key not in _NOT_SHARED]
+    return (*sorted(shared), ("data", trial.images), ("row", trial.row))
 
 
 def spell(value: object) -> str:
@@ -43,22 +56,38 @@ def name_variants(trials: Sequence[Told]) -> list[str]:
 
     A group's name stands alone ("conv3 · adam") when it differs. Another setting stands as
     "learning_rate=0.01" when it takes several values among the trials that share the group's name: a
-    learning rate that only follows from the optimizer is not told twice.
+    learning rate that only follows from the optimizer is not told twice. A named row's trials have its title,
+    and what differs among themselves.
 
     Args:
-        trials: `Trial.settings()` and the hash of the images, of every trial of the sweep.
+        trials: every trial of the sweep.
 
     Returns:
         A name for each trial, in the given order; trials of one variant have the same name. Where images
         differ, the name has the path under which they were first read.
     """
     path: dict[str, str] = {}
-    for settings, images in trials:
-        path.setdefault(images, spell(settings.get("data.path")))
-    keys = [{**dict(variant_key(*trial)[:-1]), "data.path": path[trial[1]]} for trial in trials]
-    names = sorted({name for key in keys for name in key}, key=_order)
+    for trial in trials:
+        path.setdefault(trial.images, spell(trial.settings.get("data.path")))
+    keys = [{**dict(variant_key(trial)), "data.path": path[trial.images]} for trial in trials]
+    for key in keys:
+        del key["data"]
+    found = [""] * len(trials)
+    for row in dict.fromkeys(trial.row for trial in trials):
+        places = [place for place, trial in enumerate(trials) if trial.row == row]
+        for place, name in zip(places, _names([keys[place] for place in places], row), strict=True):
+            found[place] = name
+    return found
+
+
+def _names(keys: Sequence[Mapping[str, str]], row: str) -> list[str]:
+    """Name the variants of one row, or of a sweep without rows."""
+    names = sorted({name for key in keys for name in key if name != "row"}, key=_order)
     telling = {name: _values_by_owner(name, keys) for name in names}
-    return [SEPARATOR.join(_parts(key, names, telling)) or _plain(key) for key in keys]
+    parts = (_parts(key, names, telling) for key in keys)
+    if row:
+        return [SEPARATOR.join([row, *differing]) for differing in parts]
+    return [SEPARATOR.join(differing) or _plain(key) for key, differing in zip(keys, parts, strict=True)]
 
 
 def _order(name: str) -> tuple[int, int, str]:

@@ -1,0 +1,127 @@
+"""Named rows: systems that somebody described, each with its overrides and what was reported of it.
+
+Not here: training them, see `sweeps`; setting their results beside what was reported, see `reporting`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seedsweep.errors import BadInput, did_you_mean
+from seedsweep.trials import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WHERE = "hydra.sweeper.rows"
+# A key stands in overrides, file names and table cells.
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class NamedRow:
+    """One row of a published table.
+
+    Attributes:
+        key: the short word that `hydra.sweeper.only` picks it by.
+        name: what its author called it; may be empty.
+        overrides: what sets it apart, as typed on the command line.
+        reported: test accuracies that its author reported, in percent; may be empty.
+        source: where they were reported; may be empty.
+        note: what a reader must know to compare with them; may be empty.
+    """
+
+    key: str
+    name: str = ""
+    overrides: tuple[str, ...] = ()
+    reported: tuple[float, ...] = ()
+    source: str = ""
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """What tables and runs call it."""
+        return f"{self.key}: {self.name}" if self.name else self.key
+
+
+def named_rows(sweeper: Any) -> dict[str, NamedRow]:
+    """Return the rows that a sweep asks for, by key, in the order of the file.
+
+    Args:
+        sweeper: the settings `hydra.sweeper` of a composed config.
+
+    Raises:
+        BadInput: a row has an unknown field or a value of the wrong type, or `only` names one that is not there.
+    """
+    try:
+        plain = OmegaConf.to_container(OmegaConf.create(sweeper), resolve=True)
+    except OmegaConfBaseException as error:
+        problem = str(error).splitlines()[0]
+        raise BadInput(problem, where=_WHERE, fix="give every ${…} of the sweep's file a value") from error
+    assert isinstance(plain, dict)
+    rows = plain.get("rows") or {}
+    if not isinstance(rows, dict):
+        checks.refuse(_WHERE, "rows by key", rows, "rows: {first: {overrides: [model=conv3]}}")
+    return _only(plain.get("only"), {str(key): _row(str(key), fields) for key, fields in rows.items()})
+
+
+def _only(wanted: object, rows: dict[str, NamedRow]) -> dict[str, NamedRow]:
+    if wanted is None:
+        return rows
+    keys = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(keys, list) or not keys:
+        checks.refuse(
+            "hydra.sweeper.only", "null or a list of rows", wanted, f"hydra.sweeper.only=[{next(iter(rows), '')}]"
+        )
+    for key in map(str, keys):
+        if key not in rows:
+            close = did_you_mean(key, tuple(rows))
+            known = f"; the rows are {', '.join(rows)}" if rows else "; this sweep has no rows"
+            raise BadInput(
+                f"no row '{key}'{known}",
+                where="hydra.sweeper.only",
+                fix=f"hydra.sweeper.only=[{close or next(iter(rows), '')}]" if rows else "leave it out",
+            )
+    return {key: row for key, row in rows.items() if key in set(map(str, keys))}
+
+
+def _row(key: str, fields: Any) -> NamedRow:
+    where = f"{_WHERE}.{key}"
+    if not _KEY.fullmatch(key):
+        checks.refuse(
+            where, "a key of letters, digits, '_', '-' and '.'", key, "a short key, and the words in its name"
+        )
+    if not isinstance(fields, dict):
+        checks.refuse(where, "a group of fields", fields, f"{key}: {{overrides: [model=conv3]}}")
+    allowed = [name for name in NamedRow.__dataclass_fields__ if name != "key"]
+    if unknown := [str(name) for name in fields if name not in allowed]:
+        raise checks.unknown_setting(f"{where}.{unknown[0]}", [f"{where}.{name}" for name in allowed])
+    overrides = fields.get("overrides") or []
+    if not isinstance(overrides, list) or not all(isinstance(text, str) and "=" in text for text in overrides):
+        checks.refuse(f"{where}.overrides", "a list of overrides", overrides, "overrides: [model=conv3, opt=sgd]")
+    return NamedRow(
+        key=key,
+        name=_text(where, fields, "name"),
+        overrides=tuple(overrides),
+        reported=_reported(f"{where}.reported", fields.get("reported")),
+        source=_text(where, fields, "source"),
+        note=_text(where, fields, "note"),
+    )
+
+
+def _text(where: str, fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return "" if value is None else checks.text(f"{where}.{name}", value)
+
+
+def _reported(where: str, value: object) -> tuple[float, ...]:
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    allowed, example = "test accuracies in percent, from 0 to 100", "reported: [98.66, 98.71]"
+    return tuple(
+        checks.number(where, number, allowed, accept=lambda v: 0 <= v <= 100, example=example) for number in values
+    )
