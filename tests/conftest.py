@@ -14,8 +14,10 @@ from pathlib import Path
 import hydra
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from seedsweep.config import read_config, register_resolvers
+from seedsweep.rows import named_rows
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -140,6 +142,12 @@ def compose(hydra_restore_singletons):  # noqa: ARG001 - Hydra keeps its version
             return read_config(hydra.compose("config", list(overrides)))
 
     return composed
+
+
+@pytest.fixture(scope="session")
+def rows_of():
+    """A function from the name of a file in sweeps/ to its named rows by key."""
+    return lambda name: named_rows(OmegaConf.load(ROOT / "sweeps" / f"{name}.yaml").hydra.sweeper)
 
 
 @dataclass(frozen=True)
