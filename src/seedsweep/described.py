@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from seedsweep.trials.identity import RECIPE, settings_id, trial_id
-from seedsweep.trials.variants import spell
+from seedsweep.trials.variants import run_name, spell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ def describe(
     releases = {**computes.versions, "seedsweep": metadata.version("seedsweep")}
     return Described(
         trial_id=identity,
-        name=f"{variant} · seed {trial.seed}",
+        name=run_name(variant, trial.seed),
         settings={key: spell(value) for key, value in trial.settings().items()},
         tags={
             "trial_id": identity,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
-from omegaconf import open_dict
+from omegaconf import OmegaConf, open_dict
 
 from seedsweep.errors import (
     CannotWrite,
@@ -30,6 +30,7 @@ from seedsweep.launching import worker
 from seedsweep.launching.policy import Policy
 from seedsweep.launching.screen import Screen
 from seedsweep.launching.slot_worker import SlotWorker
+from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,7 +105,14 @@ def _jobs(
         with open_dict(composed):
             composed.hydra.job.id = f"{config.hydra.job.name}_{first + position}"
             composed.hydra.job.num = first + position
-        yield _Job(position, first + position, labels[position], composed, Policy.of(composed))
+        label = _told_name(composed) or labels[position]
+        yield _Job(position, first + position, label, composed, Policy.of(composed))
+
+
+def _told_name(composed: DictConfig) -> str | None:
+    """Return what its sweep calls a job, if a sweep of ours has told it."""
+    variant = OmegaConf.select(composed, "tracking.variant")
+    return run_name(str(variant), composed.seed) if variant is not None else None
 
 
 def _labels(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[str]:

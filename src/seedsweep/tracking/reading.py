@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from seedsweep.errors import BadInput
-from seedsweep.tracking.tags import JOB_TAG, PARENT_TAG, PLANNED_TAG, RESUMED_TAG, SWEEP_TAG
+from seedsweep.tracking.tags import JOB_TAG, PARENT_TAG, PLANNED_TAG, RESUMED_TAG, REUSED_TAG, SWEEP_TAG
 from seedsweep.trials.record import SweepRecord, TrialRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from mlflow.entities import Run
 
     from seedsweep.tracking.store import Store
 
 
 _PAGE = 1000
+_IDS_AT_A_TIME = 200
 # Shorter beginnings of an id are taken for names only.
 _SHORTEST_ID = 4
 
@@ -37,6 +43,7 @@ def read_sweep(store: Store, run_id: str) -> SweepRecord:
     """Return the sweep whose parent run, or whose only trial, has this id."""
     root = store.client.get_run(run_id)
     trials = tuple(trials_by_job(store, run_id).values()) or ((_record(root),) if root.data.params else ())
+    trials = tuple(_with_original_files(store, trials))
     return SweepRecord(
         run_id=run_id,
         name=root.data.tags[SWEEP_TAG],
@@ -44,6 +51,19 @@ def read_sweep(store: Store, run_id: str) -> SweepRecord:
         trials=trials,
         planned=int(root.data.tags.get(PLANNED_TAG, len(trials))),
     )
+
+
+def _with_original_files(store: Store, trials: Sequence[TrialRecord]) -> Iterator[TrialRecord]:
+    """Let trials that stand for earlier ones say where the files of those are."""
+    wanted = list({trial.tags[REUSED_TAG] for trial in trials if REUSED_TAG in trial.tags})
+    places: dict[str, str] = {}
+    for start in range(0, len(wanted), _IDS_AT_A_TIME):
+        listed = ",".join(f"'{run_id}'" for run_id in wanted[start : start + _IDS_AT_A_TIME])
+        found = _search(store, f"attributes.run_id IN ({listed})", "attributes.start_time DESC")
+        places.update({run.info.run_id: run.info.artifact_uri for run in found})
+    for trial in trials:
+        original = trial.tags.get(REUSED_TAG)
+        yield replace(trial, artifacts=places.get(original, "")) if original else trial
 
 
 def _find(store: Store, wanted: str | None) -> str:
@@ -72,14 +92,27 @@ def _find(store: Store, wanted: str | None) -> str:
 def _search(store: Store, condition: str, order: str) -> list[Run]:
     runs: list[Run] = []
     token: str | None = None
-    while True:
-        page = store.client.search_runs(
-            [store.experiment_id], condition, max_results=_PAGE, order_by=[order], page_token=token
-        )
-        runs += page
-        token = page.token
-        if not token:
-            return runs
+    with _without_collecting():
+        while True:
+            page = store.client.search_runs(
+                [store.experiment_id], condition, max_results=_PAGE, order_by=[order], page_token=token
+            )
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Let nobody look for garbage meanwhile: among the millions of objects of a long answer it takes half the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def runs_of(store: Store, tag: str, value: str) -> list[TrialRecord]:
@@ -111,4 +144,5 @@ def _record(run: Run) -> TrialRecord:
         settings=dict(run.data.params),
         metrics=dict(run.data.metrics),
         tags=dict(run.data.tags),
+        artifacts=run.info.artifact_uri,
     )

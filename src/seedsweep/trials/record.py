@@ -36,6 +36,7 @@ class TrialRecord:
         settings: `Trial.settings()` with every value as text.
         metrics: the last value of each of `METRICS` that was reported; accuracies are fractions of 1.
         tags: what else was noted, such as "hardware", "versions", "dataset", "failure".
+        artifacts: where its files are, as a URI; of a trial that stands for an earlier one, where that one's are.
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class TrialRecord:
     settings: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: str = ""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,11 @@ def spell(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
+def run_name(variant: str, seed: int) -> str:
+    """Return what one trial of a variant is called."""
+    return f"{variant}{SEPARATOR}seed {seed}"
+
+
 def name_variants(trials: Sequence[Told]) -> list[str]:
     """Name each trial's variant by what differs in the sweep, and by nothing else.
 
@@ -66,28 +71,46 @@ def name_variants(trials: Sequence[Told]) -> list[str]:
         A name for each trial, in the given order; trials of one variant have the same name. Where images
         differ, the name has the path under which they were first read.
     """
+    found = [""] * len(trials)
+    for row, places in _by_row(trials).items():
+        keys = _keys([trials[place] for place in places])
+        for place, key, levels in zip(places, keys, _differing(keys), strict=True):
+            parts = [_part(name, level) for name, level in levels.items()]
+            found[place] = SEPARATOR.join([row, *parts] if row else parts) or _plain(key)
+    return found
+
+
+def levels(trials: Sequence[Told]) -> list[dict[str, str]]:
+    """Return what tells each trial's variant from the others: setting → value, in the order of the name.
+
+    Args:
+        trials: of one row, or of a sweep without rows.
+    """
+    return _differing(_keys(trials))
+
+
+def _by_row(trials: Sequence[Told]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for place, trial in enumerate(trials):
+        places.setdefault(trial.row, []).append(place)
+    return places
+
+
+def _keys(trials: Sequence[Told]) -> list[dict[str, str]]:
+    """Return each trial's settings as text; its path is the one under which its images were first read."""
     path: dict[str, str] = {}
     for trial in trials:
         path.setdefault(trial.images, spell(trial.settings.get("data.path")))
     keys = [{**dict(variant_key(trial)), "data.path": path[trial.images]} for trial in trials]
-    for key in keys:
-        del key["data"]
-    found = [""] * len(trials)
-    for row in dict.fromkeys(trial.row for trial in trials):
-        places = [place for place, trial in enumerate(trials) if trial.row == row]
-        for place, name in zip(places, _names([keys[place] for place in places], row), strict=True):
-            found[place] = name
-    return found
+    return [{name: value for name, value in key.items() if name not in ("data", "row")} for key in keys]
 
 
-def _names(keys: Sequence[Mapping[str, str]], row: str) -> list[str]:
-    """Name the variants of one row, or of a sweep without rows."""
-    names = sorted({name for key in keys for name in key if name != "row"}, key=_order)
+def _differing(keys: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    names = sorted({name for key in keys for name in key}, key=_order)
     telling = {name: _values_by_owner(name, keys) for name in names}
-    parts = (_parts(key, names, telling) for key in keys)
-    if row:
-        return [SEPARATOR.join([row, *differing]) for differing in parts]
-    return [SEPARATOR.join(differing) or _plain(key) for key, differing in zip(keys, parts, strict=True)]
+    return [
+        {name: key.get(name, "null") for name in names if len(telling[name][_owner(name, key)]) > 1} for key in keys
+    ]
 
 
 def _order(name: str) -> tuple[int, int, str]:
@@ -109,21 +132,11 @@ def _values_by_owner(name: str, keys: Sequence[Mapping[str, str]]) -> dict[str, 
     return values
 
 
-def _parts(
-    key: Mapping[str, str], names: Sequence[str], telling: Mapping[str, Mapping[str, set[str | None]]]
-) -> list[str]:
-    parts = []
-    for name in names:
-        if len(telling[name][_owner(name, key)]) < 2:
-            continue
-        group, _, leaf = name.partition(".")
-        if leaf == "name":
-            parts.append(f"reg={key[name]}" if group == "reg" and key[name] == "none" else key[name])
-        elif group == "reg":
-            parts.append(f"{name}={key.get(name, 'null')}")
-        else:
-            parts.append(f"{leaf or name}={key.get(name, 'null')}")
-    return parts
+def _part(name: str, level: str) -> str:
+    group, _, leaf = name.partition(".")
+    if leaf == "name":
+        return f"reg={level}" if group == "reg" and level == "none" else level
+    return f"{name}={level}" if group == "reg" else f"{leaf or name}={level}"
 
 
 def _plain(key: Mapping[str, str]) -> str:
