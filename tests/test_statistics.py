@@ -1,0 +1,132 @@
+"""What seeds say by themselves: intervals, tests, and how many more are needed."""
+
+import math
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from seedsweep.reporting.holm import holm
+from seedsweep.reporting.statistics import over_seeds, prediction_interval, seeds_needed
+
+
+def two_values(mean, std):
+    """The two numbers that have this mean and this sample standard deviation."""
+    return [mean - std / math.sqrt(2), mean + std / math.sqrt(2)]
+
+
+def test_one_further_run_falls_in_the_prediction_interval():
+    """Against a printed t table: 0.99 ± 4.3027 · 0.01 · √(4/3)."""
+    low, high = prediction_interval([0.98, 0.99, 1.00])
+    assert (low, high) == (pytest.approx(0.99 - 0.049683, abs=1e-6), pytest.approx(0.99 + 0.049683, abs=1e-6))
+
+
+def test_one_run_predicts_nothing():
+    """It has no spread."""
+    assert prediction_interval([0.99]) is None
+
+
+def test_differences_are_tested_as_a_paired_t_test_does():
+    """Against scipy, interval and p-value."""
+    first, second = [0.981, 0.984, 0.979, 0.990], [0.975, 0.985, 0.970, 0.981]
+    expected = stats.ttest_rel(first, second)
+    found = over_seeds([a - b for a, b in zip(first, second, strict=True)])
+    assert found.p == pytest.approx(expected.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval()))
+    assert found.error == pytest.approx(found.mean / expected.statistic)
+    assert (found.n_seeds, found.n_images) == (4, None)
+
+
+def test_equal_differences_are_no_proof():
+    """Accuracies of 1,000 images often differ by 0.001 twice; then nothing is known about the spread."""
+    found = over_seeds([0.981 - 0.980, 0.991 - 0.990])
+    assert found.mean == pytest.approx(0.001)
+    assert (found.low, found.high, found.p) == (None, None, None)
+
+
+def test_no_difference_at_all_is_no_difference():
+    """Two rows with the same accuracy for every seed have p = 1."""
+    assert over_seeds([0.0, 0.0, 0.0]).p == 1.0
+
+
+def test_one_difference_is_not_tested():
+    """One seed says nothing about the spread."""
+    assert over_seeds([0.01]) is None
+
+
+@pytest.mark.parametrize(("effect", "expected"), [(0.2, 199), (0.5, 34), (0.8, 15), (1.0, 10), (2.0, 5)])
+def test_the_seeds_needed_are_the_published_ones(effect, expected):
+    """Sample sizes of the two-sided paired t test at 5 % with power 0.8, as tables and G*Power give them."""
+    assert str(seeds_needed(two_values(effect * 0.001, 0.001))) == str(expected)
+
+
+@pytest.mark.parametrize("effect", np.geomspace(0.3, 20, 12))
+def test_the_seeds_needed_are_the_first_with_enough_power(effect):
+    """Against a search one by one, with the power as the normal one averaged over 2,000 standard deviations."""
+
+    def power(n):
+        spread = np.sqrt(stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, n - 1) / (n - 1))
+        critical, shift = stats.t.ppf(0.975, n - 1) * spread, effect * math.sqrt(n)
+        return np.mean(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift))
+
+    assert seeds_needed(two_values(-effect, 1)).count == next(n for n in count(2) if power(n) >= 0.8)
+
+
+def test_more_than_a_thousand_seeds_are_not_counted():
+    """A difference of a twentieth of the spread, and none at all."""
+    for differences in (two_values(0.00005, 0.001), [0.001, -0.001], [0.0, 0.0]):
+        found = seeds_needed(differences)
+        assert found.more
+        assert str(found) == "more than 1000"
+
+
+def test_differences_without_spread_need_two_seeds():
+    """The fewest that can be tested, however large a difference is beside its spread."""
+    assert seeds_needed([0.01, 0.01, 0.01]).count == 2
+    assert seeds_needed(two_values(0.5, 1e-6)).count == 2
+
+
+def test_the_seeds_needed_are_unknown_from_one():
+    """One difference has no spread."""
+    assert seeds_needed([0.01]) is None
+
+
+def test_holm_s_method_by_hand():
+    """3 · 0.01; 2 · 0.03; 1 · 0.04, which may not be below the one before."""
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_what_was_not_tested_is_not_adjusted():
+    """And does not count."""
+    assert holm([None, 0.02, None, 0.5]) == [None, 0.04, None, 0.5]
+    assert holm([]) == []
+
+
+def test_a_larger_family_multiplies_by_more():
+    """Two p-values out of six tests: 6 · 0.001, 5 · 0.3 > 1."""
+    assert holm([0.3, 0.001], family=6) == pytest.approx([1.0, 0.006])
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.data())
+def test_looking_at_some_of_a_family_is_never_less_strict_than_looking_at_all(family, data):
+    """Whichever tests of the family are looked at."""
+    places = data.draw(st.sets(st.sampled_from(range(len(family)))))
+    everything = holm(family)
+    looked_at = holm([family[place] for place in places], len(family))
+    assert all(adjusted >= everything[place] for place, adjusted in zip(places, looked_at, strict=True))
+
+
+def test_holm_s_method_against_its_definition():
+    """A hypothesis is rejected exactly when every smaller p-value passes its own threshold."""
+    p_values = np.random.default_rng(5).beta(0.3, 4, size=30)
+    rejected = [adjusted < 0.05 for adjusted in holm(p_values)]
+    expected = [False] * 30
+    for rank, place in enumerate(np.argsort(p_values)):
+        if p_values[place] * (30 - rank) >= 0.05:
+            break
+        expected[place] = True
+    assert rejected == expected
+    assert 0 < sum(expected) < 30
