@@ -24,11 +24,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     table.add_argument("--format", choices=FORMATS, default="md", help="default: md")
     table.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the terminal")
+    table.add_argument("--baseline", metavar="VARIANT", help="set the others against this one; default: the best")
     table.add_argument("--uri", help="MLflow's tracking URI; default: MLflow's own, mlflow.db in this directory")
     table.add_argument("--experiment", default="seedsweep", help="default: seedsweep")
     chosen = parser.parse_args(arguments)
     try:
-        text = _table(chosen.sweep, chosen.format, chosen.uri, chosen.experiment)
+        text = _table(chosen)
         if chosen.output:
             _write(chosen.output, text)
         else:
@@ -46,13 +47,14 @@ def _write(path: Path, text: str) -> None:
         raise BadInput(f"cannot write {path}: {error.strerror}", where="-o", fix=fix) from error
 
 
-def _table(sweep: str | None, form: str, uri: str | None, experiment: str) -> str:
+def _table(chosen: argparse.Namespace) -> str:
+    from seedsweep.report import table_from
     from seedsweep.reporting.formats import FORMATS as WRITERS
-    from seedsweep.reporting.table import table_of
     from seedsweep.tracking.reading import find_sweep
     from seedsweep.tracking.store import existing_store
 
-    return WRITERS[form](table_of(find_sweep(existing_store(uri, experiment), sweep)))
+    store = existing_store(chosen.uri, chosen.experiment)
+    return WRITERS[chosen.format](table_from(store, find_sweep(store, chosen.sweep), chosen.baseline))
 
 
 if __name__ == "__main__":

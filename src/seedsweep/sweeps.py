@@ -239,7 +239,7 @@ class _Sweep:
     def _close(self, twins: Mapping[int, int], status: str | None) -> int:
         """Link the twins, write the table and close the sweep's run; returns how many trials did not finish."""
         from seedsweep import reuse
-        from seedsweep.reporting.table import table_of
+        from seedsweep.report import table_from
         from seedsweep.tracking.reading import read_sweep, trials_by_job
 
         trials = trials_by_job(self.store, self.parent.run_id)
@@ -248,7 +248,7 @@ class _Sweep:
                 described = self.plan[number].described
                 reuse.link_ended(self.store, trials[twin], described, self.parent.run_id)
         sweep = read_sweep(self.store, self.parent.run_id)
-        markdown = table_of(sweep).markdown()
+        markdown = table_from(self.store, sweep).markdown()
         path = self.directory / "table.md"
         try:
             path.write_text(markdown, encoding="utf-8")

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from seedsweep.reporting.cells import TEXTS, columns, effect_columns
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from seedsweep.reporting.statistics import Summary
     from seedsweep.reporting.table import Row, Table
 
-_MISSING = "–"
+_AGAINST = ("difference", "low", "high", "p", "adjusted", "tied")
+_MOST_EFFECTS = 40
+_EFFECTS = (
+    "What changing one setting is worth, everything else averaged, and by how much two changes together are worth more "
+    "than the sum of both:"
+)
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
@@ -30,40 +37,21 @@ dt { float: left; clear: left; width: 7rem; color: #666 } dd { margin-left: 7.5r
 """
 
 
-def _cells(row: Row) -> dict[str, str]:
-    """Return a row as a reader sees it: accuracies in percent."""
-    return {
-        "Variant": row.variant,
-        "n": str(len(row.seeds)),
-        "Test accuracy, %": _spread(row.test),
-        "95 % CI": _interval(row.test),
-        "Validation accuracy, %": _spread(row.validation),
-        "Parameters": _MISSING if row.parameters is None else f"{row.parameters:,}",
-        "Seconds": _MISSING if row.train_seconds is None else f"{row.train_seconds:.0f}",
-        "Note": row.note,
-    }
-
-
-def _spread(summary: Summary | None) -> str:
-    if summary is None:
-        return _MISSING
-    mean = f"{100 * summary.mean:.2f}"
-    return mean if summary.std is None else f"{mean} ± {100 * summary.std:.2f}"
-
-
-def _interval(summary: Summary | None) -> str:
-    if summary is None or summary.low is None or summary.high is None:
-        return _MISSING
-    return f"{100 * summary.low:.2f} to {100 * summary.high:.2f}"
-
-
-def _frame(table: Table, escaped: Callable[[str], str]) -> pd.DataFrame:
-    """Return the cells, without the columns in which nobody has anything to say."""
-    frame = pd.DataFrame([{name: escaped(cell) for name, cell in _cells(row).items()} for row in table.rows])
-    for column, empty in (("Note", ""), ("95 % CI", _MISSING)):
-        if len(frame) and (frame[column] == empty).all():
-            frame = frame.drop(columns=column)
+def _frame(rows: Sequence[Mapping[str, str]], escaped: Callable[[str], str]) -> pd.DataFrame:
+    frame = pd.DataFrame([{name: escaped(cell) for name, cell in row.items()} for row in rows])
+    frame.columns = pd.Index([escaped(str(name)) for name in frame.columns])
     return frame
+
+
+def _sections(table: Table) -> list[tuple[str, list[dict[str, str]]]]:
+    """Return the tables that stand below each other, each with what stands above it."""
+    sections = [("", columns(table))]
+    shown = [effect for effect in table.effects.effects if effect.low is not None][:_MOST_EFFECTS]
+    if shown:
+        more = len(table.effects.effects) - len(shown)
+        rest = f" The first {len(shown)} of {len(table.effects.effects)}; the JSON table has all." if more else ""
+        sections.append((_EFFECTS + rest, effect_columns(shown)))
+    return sections
 
 
 def markdown_text(text: str) -> str:
@@ -73,26 +61,31 @@ def markdown_text(text: str) -> str:
 
 def to_markdown(table: Table) -> str:
     """Return the table as GitHub-flavoured Markdown."""
-    frame = _frame(table, markdown_text)
-    numbers = ("right",) * (len(frame.columns) - 1)
-    aligned = ("left", *numbers[:-1], "left") if "Note" in frame else ("left", *numbers)
-    body = frame.to_markdown(index=False, disable_numparse=True, colalign=aligned) if len(frame) else "no trials"
     heading = "\n".join(f"- {label}: {markdown_text(text)}" for label, text in table.heading)
-    notes = "".join(f"\n{note}\n" for note in table.footnotes)
-    return f"# {markdown_text(table.title)}\n\n{heading}\n\n{body}\n{notes}"
+    parts = [f"# {markdown_text(table.title)}", heading]
+    for above, rows in _sections(table):
+        frame = _frame(rows, markdown_text)
+        aligned = ["left" if name in TEXTS else "right" for name in frame.columns]
+        body = frame.to_markdown(index=False, disable_numparse=True, colalign=aligned) if len(frame) else "no trials"
+        parts += [markdown_text(above), body] if above else [body]
+    notes = map(markdown_text, table.footnotes)
+    return "\n\n".join([*parts, *notes]) + "\n"
 
 
 def to_html(table: Table) -> str:
     """Return the table as one page that needs nothing else."""
-    frame = _frame(table, str)
     heading = "".join(f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>\n" for label, text in table.heading)
-    noted = "noted" if "Note" in frame else None
+    body = ""
+    for above, rows in _sections(table):
+        frame = _frame(rows, str)
+        noted = "noted" if "Note" in frame else None
+        body += f"<p>{escape(above)}</p>\n" if above else ""
+        body += f"{frame.to_html(index=False, border=0, escape=True, classes=noted)}\n"
     notes = "".join(f"<p>{escape(note)}</p>\n" for note in table.footnotes)
     title = escape(table.title)
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<dl>\n{heading}</dl>\n"
-        f"{frame.to_html(index=False, border=0, escape=True, classes=noted)}\n{notes}</html>\n"
+        f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<dl>\n{heading}</dl>\n{body}{notes}</html>\n"
     )
 
 
@@ -119,11 +112,18 @@ def _record(row: Row) -> dict[str, Any]:
         parts = ("mean", "std", "low", "high")
         return {f"{name}_{part}": getattr(summary, part) if summary else None for part in parts}
 
+    against = row.against
     return {
         "variant": row.variant,
         "n": len(row.seeds),
         "seeds": " ".join(map(str, row.seeds)),
         **flat("test_accuracy", row.test),
+        "new_images_low": row.new_images.low if row.new_images else None,
+        "new_images_high": row.new_images.high if row.new_images else None,
+        **{f"against_{name}": getattr(against, name) if against else None for name in _AGAINST},
+        "seeds_needed": str(against.needed) if against and against.needed else None,
+        "reported_percent": " ".join(f"{found.percent:g}" for found in row.reported),
+        "reported_inside": " ".join(str(found.inside).lower() for found in row.reported if found.inside is not None),
         **flat("val_accuracy", row.validation),
         "parameters": row.parameters,
         "train_seconds": row.train_seconds,
@@ -132,14 +132,14 @@ def _record(row: Row) -> dict[str, Any]:
 
 
 def to_latex(table: Table) -> str:
-    """Return a tabular for a document that uses booktabs; the heading stands before it as comments."""
-    frame = _frame(table, latex_text)
-    frame.columns = pd.Index([latex_text(str(column)) for column in frame.columns])
-    heading = "".join(
-        f"% {label}: {' '.join(text.split())}\n" for label, text in (("Title", table.title), *table.heading)
-    )
-    columns = "l" + "r" * (len(frame.columns) - 1)
-    return heading + frame.style.hide(axis="index").to_latex(hrules=True, column_format=columns)
+    """Return tabulars for a document that uses booktabs; the heading stands before them as comments."""
+    parts = [f"% {label}: {' '.join(text.split())}\n" for label, text in (("Title", table.title), *table.heading)]
+    for above, rows in _sections(table):
+        frame = _frame(rows, latex_text)
+        aligned = "".join("l" if name in TEXTS else "r" for name in frame.columns)
+        parts.append(f"\n{latex_text(above)}\n\n" if above else "")
+        parts.append(frame.style.hide(axis="index").to_latex(hrules=True, column_format=aligned))
+    return "".join(parts)
 
 
 _LATEX = {

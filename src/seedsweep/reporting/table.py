@@ -1,24 +1,55 @@
-"""The comparison table: one row a variant, its seeds folded, best first.
+"""The comparison table: one row a variant, its seeds folded, best first, each set against the best.
 
-Not here: how it is written as Markdown and the like, see `formats`.
+Not here: the words around it, see `wording`; how it is written as Markdown and the like, see `formats`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from seedsweep.reporting import formats
-from seedsweep.reporting.statistics import Summary, summarize
-from seedsweep.trials.variants import Told, name_variants, variant_key
+import numpy as np
+
+from seedsweep.errors import BadInput, did_you_mean
+from seedsweep.reporting import formats, wording
+from seedsweep.reporting.comparison import Comparison, Comparisons, compare
+from seedsweep.reporting.contrast import Scores
+from seedsweep.reporting.crossed import crossed_accuracy
+from seedsweep.reporting.factors import Cell, Effects, factor_effects
+from seedsweep.reporting.statistics import Summary, prediction_interval, summarize
+from seedsweep.trials.variants import Told, levels, name_variants, variant_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from seedsweep.reporting.statistics import Estimate
     from seedsweep.trials.record import SweepRecord, TrialRecord
     from seedsweep.trials.variants import Key
+
+    # Whether each test image's class was predicted, (images,); None where nobody knows any more.
+    Correct = Callable[[TrialRecord], NDArray[np.bool_] | None]
+
+
+# Beyond, effects are too many to be read.
+_LARGEST_GRID = 200
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One accuracy that somebody reported.
+
+    Attributes:
+        percent: as it was reported.
+        inside: whether it lies where one further run of ours would fall in 95 of 100 cases; None for fewer than
+            two seeds.
+    """
+
+    percent: float
+    inside: bool | None
 
 
 @dataclass(frozen=True)
@@ -28,20 +59,31 @@ class Row:
     Attributes:
         variant: its name.
         seeds: of the finished trials, ascending.
-        test: test accuracy over the seeds, as fractions; None when no trial finished.
-        validation: likewise, of the validation images after the last epoch.
+        accuracies: test accuracy of each of them, as fractions.
+        test: the same folded; None when no trial finished.
+        new_images: the mean with an interval for new seeds and new test images together; None where fewer than two
+            seeds or their answers are known.
+        validation: accuracy on the validation images after the last epoch; None when no trial finished.
+        against: the comparison with the baseline; None for the baseline itself, and when no trial finished.
+        reported: what somebody else reported of it.
         parameters: number of weights; None when no trial finished.
         train_seconds: mean wall time of the epochs; None when no trial finished.
-        note: what happened to the trials that did not finish.
+        note: what a reader must know of it, and what happened to the trials that did not finish.
+        trials: the runs of the finished ones.
     """
 
     variant: str
     seeds: tuple[int, ...]
+    accuracies: tuple[float, ...]
     test: Summary | None
+    new_images: Estimate | None
     validation: Summary | None
+    against: Comparison | None
+    reported: tuple[Reported, ...]
     parameters: int | None
     train_seconds: float | None
     note: str
+    trials: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,12 +94,18 @@ class Table:
         title: the sweep's name.
         heading: label and text of what holds for all rows.
         rows: best test accuracy first; variants without a finished trial last.
+        baseline: the variant that the others are set against; None when no two can be compared.
+        baseline_is_best: whether it was taken for being the best, and not asked for.
+        effects: what changing one setting is worth, over a full grid.
         footnotes: what a reader must know to read the numbers.
     """
 
     title: str
     heading: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
+    baseline: str | None
+    baseline_is_best: bool
+    effects: Effects
     footnotes: tuple[str, ...]
 
     def markdown(self) -> str:
@@ -65,86 +113,139 @@ class Table:
         return formats.FORMATS["md"](self)
 
 
-def table_of(sweep: SweepRecord) -> Table:
-    """Fold a sweep's trials into a table."""
+@dataclass(frozen=True)
+class _Variant:
+    """What a row is made from. Two may share a name, where two data sets share a path; never a key."""
+
+    key: str
+    name: str
+    levels: Mapping[str, str]
+    trials: list[TrialRecord] = field(default_factory=list)
+
+    @property
+    def finished(self) -> list[TrialRecord]:
+        done = [trial for trial in self.trials if trial.status == "finished"]
+        return sorted(done, key=lambda trial: int(trial.settings["seed"]))
+
+    @property
+    def accuracy(self) -> float:
+        """Of the test images, over seeds; below all others where no trial finished."""
+        return fmean([trial.metrics["test_accuracy"] for trial in self.finished] or [-1.0])
+
+
+def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str | None = None) -> Table:
+    """Fold a sweep's trials into a table.
+
+    Args:
+        sweep: the trials.
+        correct: reads a trial's answers; without it only seeds count as noise.
+        baseline: the name of a variant, or the beginning of one; by default the best.
+
+    Raises:
+        BadInput: no variant has this name, or several begin with it.
+    """
+    in_order = _variants(sweep)
+    # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
+    variants = sorted(in_order, key=lambda variant: (-variant.accuracy, variant.name))
+    scores = {variant.key: _scores(variant.finished, correct) for variant in variants}
+    compared = compare(_comparable(sweep, scores), _named(baseline, variants) if baseline else None)
+    rows = [_row(variant, scores[variant.key], compared) for variant in variants]
+    table = Table(
+        title=sweep.name,
+        heading=wording.heading(sweep),
+        rows=tuple(rows),
+        baseline=next((v.name for v in variants if v.key == compared.baseline and len(variants) > 1), None),
+        baseline_is_best=compared.chosen,
+        effects=_effects(in_order, scores),
+        footnotes=(),
+    )
+    return wording.with_footnotes(table, sweep, compared.family)
+
+
+def _variants(sweep: SweepRecord) -> list[_Variant]:
     # Named afresh: only the whole sweep shows what differs in it.
     told = [
         Told(trial.settings, trial.tags.get("dataset_sha256", ""), trial.tags.get("row_title", ""))
         for trial in sweep.trials
     ]
-    variants: dict[Key, tuple[str, list[TrialRecord]]] = {}
-    for name, identity, trial in zip(name_variants(told), told, sweep.trials, strict=True):
-        variants.setdefault(variant_key(identity), (name, []))[1].append(trial)
-    rows = [_row(name, trials) for name, trials in variants.values()]
-    # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
-    rows.sort(key=lambda row: (row.test is None, -row.test.mean if row.test else 0.0, row.variant))
-    return Table(title=sweep.name, heading=_heading(sweep), rows=tuple(rows), footnotes=_footnotes(rows, sweep))
+    found: dict[Key, _Variant] = {}
+    for name, at, identity, trial in zip(name_variants(told), levels(told), told, sweep.trials, strict=True):
+        found.setdefault(variant_key(identity), _Variant(str(len(found)), name, at)).trials.append(trial)
+    return list(found.values())
 
 
-def _row(variant: str, trials: Sequence[TrialRecord]) -> Row:
-    finished = [trial for trial in trials if trial.status == "finished"]
-    if not finished:
-        return Row(variant, (), None, None, None, None, _note(trials))
+def _scores(finished: Sequence[TrialRecord], correct: Correct | None) -> Scores:
+    accuracies = {int(trial.settings["seed"]): trial.metrics["test_accuracy"] for trial in finished}
+    # One seed has no spread, so nobody asks what its answers were.
+    if correct is None or len(accuracies) < 2:
+        return Scores(accuracies)
+    answers = {int(trial.settings["seed"]): correct(trial) for trial in finished}
+    return Scores(accuracies, {seed: answer for seed, answer in answers.items() if answer is not None})
+
+
+def _effects(variants: Sequence[_Variant], scores: Mapping[str, Scores]) -> Effects:
+    """Return what changing one setting is worth; of one setting alone, its rows say it already."""
+    factors = {factor for variant in variants for factor in variant.levels}
+    if len(factors) < 2 or any(variant.trials[0].tags.get("row") for variant in variants):
+        return Effects((), (), "no grid of two settings or more")
+    if len(variants) > _LARGEST_GRID:
+        return Effects((), (), f"more than {_LARGEST_GRID} combinations")
+    return factor_effects([Cell(variant.levels, scores[variant.key]) for variant in variants])
+
+
+def _comparable(sweep: SweepRecord, scores: Mapping[str, Scores]) -> Mapping[str, Scores]:
+    """Forget single answers where variants were tested on different images: those cannot be paired."""
+    if len({trial.tags.get("dataset_sha256") for trial in sweep.trials}) < 2:
+        return scores
+    return {name: Scores(score.accuracies) for name, score in scores.items()}
+
+
+def _named(wanted: str, variants: Sequence[_Variant]) -> str:
+    """Return the key of the variant with a name, or of the only one whose name begins so."""
+    names = [variant.name for variant in variants]
+    found = [name for name in names if name == wanted] or [name for name in names if name.startswith(wanted)]
+    if len(found) == 1:
+        return next(variant.key for variant in variants if variant.name == found[0])
+    problem = f"{len(found)} variants begin with '{wanted}'" if found else f"no variant '{wanted}'"
+    close = did_you_mean(wanted, names) or (found or names or ["…"])[0]
+    raise BadInput(problem, where="--baseline", fix=f"--baseline '{close}'")
+
+
+def _row(variant: _Variant, scores: Scores, compared: Comparisons) -> Row:
+    finished = variant.finished
+    accuracies = tuple(trial.metrics["test_accuracy"] for trial in finished)
+    tags = variant.trials[0].tags
+    is_known = len(scores.correct) == len(finished) > 1
     return Row(
-        variant=variant,
-        seeds=tuple(sorted(int(trial.settings["seed"]) for trial in finished)),
-        test=summarize([trial.metrics["test_accuracy"] for trial in finished]),
-        validation=summarize([trial.metrics["val_accuracy"] for trial in finished]),
-        parameters=int(finished[0].tags["parameters"]),
-        train_seconds=fmean(trial.metrics["train_seconds"] for trial in finished),
-        note=_note(trials),
+        variant=variant.name,
+        seeds=tuple(int(trial.settings["seed"]) for trial in finished),
+        accuracies=accuracies,
+        test=summarize(accuracies) if finished else None,
+        new_images=crossed_accuracy(np.stack(list(scores.correct.values()))) if is_known else None,
+        validation=summarize([trial.metrics["val_accuracy"] for trial in finished]) if finished else None,
+        against=compared.rows.get(variant.key) if finished else None,
+        reported=_reported(tags.get("reported", ""), accuracies),
+        parameters=int(finished[0].tags["parameters"]) if finished else None,
+        train_seconds=fmean(trial.metrics["train_seconds"] for trial in finished) if finished else None,
+        note="; ".join(filter(None, (tags.get("row_note", ""), _unfinished(variant.trials)))),
+        trials=tuple(trial.run_id for trial in finished),
     )
 
 
-def _note(trials: Sequence[TrialRecord]) -> str:
-    unfinished = Counter(
-        (trial.status, trial.tags.get("failure", "")) for trial in trials if trial.status != "finished"
+def _reported(text: str, accuracies: Sequence[float]) -> tuple[Reported, ...]:
+    interval = prediction_interval(accuracies) if len(accuracies) > 1 else None
+    percents = [float(part) for part in text.split(",") if part.strip()]
+    # Both are counts of images: equal ones must not differ by the last bit of a division.
+    return tuple(
+        Reported(percent, None if interval is None else interval[0] - 1e-9 <= percent / 100 <= interval[1] + 1e-9)
+        for percent in percents
     )
+
+
+def _unfinished(trials: Sequence[TrialRecord]) -> str:
+    counts = Counter((trial.status, trial.tags.get("failure", "")) for trial in trials if trial.status != "finished")
     parts = []
-    for (status, failure), count in unfinished.items():
+    for (status, failure), count in counts.items():
         times = f"{count} {status}" if len(trials) > 1 else status
         parts.append(f"{times}: {failure}" if failure else times)
     return "; ".join(parts)
-
-
-def _heading(sweep: SweepRecord) -> tuple[tuple[str, str], ...]:
-    def all_of(name: str) -> str:
-        return ", ".join(_in_order(trial.settings[name] for trial in sweep.trials))
-
-    def tagged(name: str) -> str:
-        return "; ".join(_in_order(trial.tags[name] for trial in sweep.trials if name in trial.tags))
-
-    seeds, epochs, batch = all_of("seed"), all_of("epochs"), all_of("batch_size")
-    splits = all_of("data.validation").replace("holdout", "a tenth of the training images, held out")
-    return (
-        ("Data", tagged("dataset")),
-        ("Validation", splits.replace("test", "the test images themselves")),
-        ("Training", f"epochs: {epochs}; seeds: {seeds}; batch size: {batch}; {all_of('precision')}"),
-        ("Hardware", f"{tagged('hardware')}; CPU threads a trial: {all_of('threads')}"),
-        ("Versions", tagged("versions")),
-        ("Sweep", f"{sweep.run_id}, {sweep.started}"),
-    )
-
-
-def _in_order(values: Iterable[str]) -> list[str]:
-    """Return each value once: numbers by size, other texts as they came."""
-    distinct = list(dict.fromkeys(values))
-    try:
-        return sorted(distinct, key=float)
-    except ValueError:
-        return distinct
-
-
-def _footnotes(rows: Sequence[Row], sweep: SweepRecord) -> tuple[str, ...]:
-    notes = []
-    if (idle := sweep.planned - len(sweep.trials)) > 0:
-        notes.append(f"{idle} of {sweep.planned} trials are not in this table: they were not started yet.")
-    if reused := sum("reused_from" in trial.tags for trial in sweep.trials):
-        were = "was" if reused == 1 else "were"
-        notes.append(f"{reused} of these trials {were} trained for an earlier sweep: the same settings, images,")
-        notes[-1] += " versions, threads and kind of device."
-    if any(row.test and row.test.n > 1 for row in rows):
-        notes.append("± is the standard deviation over seeds; the interval is Student's t for the mean over seeds.")
-    if any(row.test and row.test.n == 1 for row in rows):
-        notes.append("n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep.")
-    return tuple(notes)

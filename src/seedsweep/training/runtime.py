@@ -149,6 +149,8 @@ def _tensorflow(threads: int) -> str | None:
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
+    # A process that trains one network after another traces each anew, which TensorFlow takes for a mistake.
+    tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
     # oneDNN's sums depend on the thread count: it belongs to the trial, not to the machine.
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -1,0 +1,103 @@
+"""What a reader sees in each cell: accuracies in percent, differences in percentage points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seedsweep.reporting.comparison import Comparison
+    from seedsweep.reporting.factors import Effect
+    from seedsweep.reporting.statistics import Summary
+    from seedsweep.reporting.table import Reported, Row, Table
+
+MISSING = "–"
+# Columns of texts; all others hold numbers.
+TEXTS = ("Variant", "Change", "Note")
+
+
+def columns(table: Table) -> list[dict[str, str]]:
+    """Return each row's cells by column, without the columns in which nobody has anything to say."""
+    rows = [_row(row, table) for row in table.rows]
+    # These stand always, so that tables of one kind look alike.
+    kept = {"Variant", "n", "Test accuracy, %", "Validation accuracy, %", "Parameters", "Seconds"}
+    told = {name for row in rows for name, cell in row.items() if cell not in ("", MISSING)} | kept
+    return [{name: cell for name, cell in row.items() if name in told} for row in rows]
+
+
+def effect_columns(effects: Sequence[Effect]) -> list[dict[str, str]]:
+    """Return each effect's cells by column."""
+    return [
+        {
+            "Change": " and ".join(map(_change, effect.factors, effect.references, effect.levels)),
+            "Worth, points": f"{100 * effect.value:+.2f}",
+            "95 % CI": _points(effect.low, effect.high),
+            "p (Holm)": _p(effect.adjusted),
+        }
+        for effect in effects
+    ]
+
+
+def _change(factor: str, reference: str, level: str) -> str:
+    return f"{factor.removesuffix('.name')}: {reference} → {level}"
+
+
+def _row(row: Row, table: Table) -> dict[str, str]:
+    base = "best" if table.baseline_is_best else "baseline"
+    is_base = row.variant == table.baseline
+    against = row.against
+    return {
+        "Variant": row.variant,
+        "n": str(len(row.seeds)),
+        "Test accuracy, %": _spread(row.test),
+        "95 % CI": _percents(row.test.low, row.test.high) if row.test else MISSING,
+        "… with new images": _percents(row.new_images.low, row.new_images.high) if row.new_images else MISSING,
+        f"Against the {base}": base if is_base and _any_tested(table) else _against(against),
+        "p (Holm)": _p(against.adjusted) if against else MISSING,
+        "Seeds needed": str(against.needed) if against and against.needed else MISSING,
+        "Reported, %": ", ".join(map(_reported, row.reported)) or MISSING,
+        "Validation accuracy, %": _spread(row.validation),
+        "Parameters": MISSING if row.parameters is None else f"{row.parameters:,}",
+        "Seconds": MISSING if row.train_seconds is None else f"{row.train_seconds:.0f}",
+        "Note": row.note,
+    }
+
+
+def _any_tested(table: Table) -> bool:
+    return any(row.against and row.against.low is not None for row in table.rows)
+
+
+def _spread(summary: Summary | None) -> str:
+    if summary is None:
+        return MISSING
+    mean = f"{100 * summary.mean:.2f}"
+    return mean if summary.std is None else f"{mean} ± {100 * summary.std:.2f}"
+
+
+def _percents(low: float | None, high: float | None) -> str:
+    return MISSING if low is None or high is None else f"{100 * low:.2f} to {100 * high:.2f}"
+
+
+def _points(low: float | None, high: float | None) -> str:
+    return MISSING if low is None or high is None else f"{100 * low:+.2f} to {100 * high:+.2f}"
+
+
+def _against(found: Comparison | None) -> str:
+    """Return the difference, its interval and whether it counts: "-0.12 (-0.25 to +0.01) tied"."""
+    if found is None or found.difference is None or found.low is None:
+        return MISSING
+    verdict = "tied" if found.tied else "worse" if found.difference < 0 else "better"
+    return f"{100 * found.difference:+.2f} ({_points(found.low, found.high)}) {verdict}"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _reported(found: Reported) -> str:
+    if found.inside is None:
+        return f"{found.percent:g}"
+    return f"{found.percent:g} {'inside' if found.inside else 'outside'}"

@@ -1,0 +1,115 @@
+"""The words around a table: what holds for all its rows, and what a reader must know to read the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from seedsweep.reporting.table import Table
+    from seedsweep.trials.record import SweepRecord
+
+
+def heading(sweep: SweepRecord) -> tuple[tuple[str, str], ...]:
+    """Return label and text of what holds for all rows."""
+
+    def all_of(name: str) -> str:
+        return ", ".join(_in_order(trial.settings[name] for trial in sweep.trials))
+
+    def tagged(name: str) -> str:
+        return "; ".join(_in_order(trial.tags[name] for trial in sweep.trials if name in trial.tags))
+
+    seeds, epochs, batch = all_of("seed"), all_of("epochs"), all_of("batch_size")
+    splits = all_of("data.validation").replace("holdout", "a tenth of the training images, held out")
+    return (
+        ("Data", tagged("dataset")),
+        ("Validation", splits.replace("test", "the test images themselves")),
+        ("Training", f"epochs: {epochs}; seeds: {seeds}; batch size: {batch}; {all_of('precision')}"),
+        ("Hardware", f"{tagged('hardware')}; CPU threads a trial: {all_of('threads')}"),
+        ("Versions", tagged("versions")),
+        ("Sweep", f"{sweep.run_id}, {sweep.started}"),
+    )
+
+
+def _in_order(values: Iterable[str]) -> list[str]:
+    """Return each value once: numbers by size, other texts as they came."""
+    distinct = list(dict.fromkeys(values))
+    try:
+        return sorted(distinct, key=float)
+    except ValueError:
+        return distinct
+
+
+def with_footnotes(table: Table, sweep: SweepRecord, family: int) -> Table:
+    """Return the table with what must be said of it.
+
+    Args:
+        table: without footnotes.
+        sweep: what it was made of.
+        family: the number of comparisons that its p-values allow for.
+    """
+    notes = (*_of_trials(sweep), *_of_intervals(table), *_of_comparisons(table, family), *_of_reported(table, sweep))
+    return replace(table, footnotes=notes)
+
+
+def _of_trials(sweep: SweepRecord) -> Iterator[str]:
+    if (idle := sweep.planned - len(sweep.trials)) > 0:
+        yield f"{idle} of {sweep.planned} trials are not in this table: they were not started yet."
+    if reused := sum("reused_from" in trial.tags for trial in sweep.trials):
+        were = "was" if reused == 1 else "were"
+        yield (
+            f"{reused} of these trials {were} trained for an earlier sweep: the same settings, images, versions, "
+            "threads and kind of device."
+        )
+
+
+def _of_intervals(table: Table) -> Iterator[str]:
+    if any(row.test and row.test.n > 1 for row in table.rows):
+        yield "± is the standard deviation over seeds; the interval is Student's t for the mean over seeds."
+    if any(row.new_images for row in table.rows):
+        yield "With new images: the interval for new seeds and new test images together."
+    if any(row.test and row.test.n == 1 for row in table.rows):
+        yield "n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep."
+
+
+def _of_comparisons(table: Table, family: int) -> Iterator[str]:
+    compared = [row.against for row in table.rows if row.against]
+    if not any(found.p is not None for found in compared):
+        return
+    of = "the best row, which the data chose" if table.baseline_is_best else f"'{table.baseline}'"
+    noises = {found.noise for found in compared if found.noise}
+    by = "seed and test image" if noises == {"seeds and images"} else "seed"
+    yield (
+        f"Differences are to {of}, in percentage points, paired by {by}, with their 95 % intervals. p allows for "
+        f"{family} comparisons (Holm). Tied: p ≥ 0.05, so that the difference cannot be told from noise."
+    )
+    ends = [(found.low, found.high) for found in compared if found.tied]
+    if any(low is not None and high is not None and not low <= 0 <= high for low, high in ends):
+        yield (
+            "An interval is about its own difference only, and p about all of them: a tied row's can exclude 0. More "
+            "seeds tell more apart, and so does --baseline VARIANT, which leaves fewer comparisons."
+        )
+    if len(noises) > 1:
+        yield "Where the answers to single test images are not known for both rows, only seeds count as noise."
+    yield (
+        "Seeds needed: with how many a paired t test at 5 % would tell the two rows apart on these test images, with a "
+        "power of 0.8, if difference and spread are those seen here."
+    )
+
+
+def _of_reported(table: Table, sweep: SweepRecord) -> Iterator[str]:
+    if any(found.inside is not None for row in table.rows for found in row.reported):
+        yield (
+            "Reported: inside, where one further run with another seed could fall in 95 of 100 cases, by the spread "
+            "seen here."
+        )
+    sources: dict[str, list[str]] = {}
+    for trial in sweep.trials:
+        if "reported_in" in trial.tags:
+            keys = sources.setdefault(trial.tags["reported_in"], [])
+            if trial.tags["row"] not in keys:
+                keys.append(trial.tags["row"])
+    if sources:
+        yield "Sources: " + "; ".join(f"{', '.join(keys)}: {source}" for source, keys in sources.items()) + "."
