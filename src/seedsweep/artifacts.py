@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from omegaconf import OmegaConf
 
-from seedsweep.reporting.curves import draw_curves
+from seedsweep.reporting.pictures.curves import draw_curves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
