@@ -101,6 +101,12 @@ def test_a_sample_is_the_first_nine_images_with_their_labels():
         np.testing.assert_array_equal(pixels_of(axes), image)
 
 
+def test_images_are_shown_in_the_tones_of_their_whole_set():
+    """Nine dark images of a bright set stay dark."""
+    images = np.concatenate([np.full((9, 2, 2), 51.0), np.full((1, 2, 2), 255.0)])
+    assert np.unique(pixels_of(sample_figure(images, np.arange(10), title="x").axes[0])) == [51]
+
+
 # Five images and three seeds: 0 is right, 1 wrong once, 2 wrong in all, 3 wrong twice in two ways, 4 wrong once.
 LABELS = np.array([0, 1, 2, 0, 1], dtype=np.uint8)
 PREDICTED = np.array([[0, 1, 1, 2, 0], [0, 2, 1, 0, 1], [0, 1, 0, 1, 1]], dtype=np.uint8)

@@ -56,7 +56,7 @@ def sample_figure(
 ) -> Figure:
     """Return the picture that `draw_sample` writes."""
     texts = [_name(int(label), names) for label in labels[:_SAMPLE]]
-    return _grid(images[:_SAMPLE], texts, across=3, title=title, note="", empty="There are no images.")
+    return _grid(images, range(len(texts)), texts, across=3, title=title, note="", empty="There are no images.")
 
 
 def draw_mistakes(
@@ -109,9 +109,8 @@ def mistakes_figure(
         note += f" Shown are {len(shown)}" + ("." if seeds == 1 else ", those wrong with most seeds first.")
     across = min(10, max(5, math.ceil(math.sqrt(1.6 * len(shown)))))
     places = [mistake.position for mistake in shown]
-    # No image is wrong: how the set is scaled matters no more than its size does.
     empty = "No image is wrong with any seed." if seeds else "There are no seeds."
-    return _grid(images[places], texts, across=across, title=title, note=note, empty=empty, whole=images)
+    return _grid(images, places, texts, across=across, title=title, note=note, empty=empty)
 
 
 def _mistake(mistake: Mistake, names: Sequence[str], seeds: int) -> str:
@@ -126,15 +125,18 @@ def _name(label: int, names: Sequence[str]) -> str:
 
 def _grid(
     images: NDArray[np.generic],
+    places: Sequence[int],
     texts: Sequence[str],
     *,
     across: int,
     title: str,
     note: str,
     empty: str,
-    whole: NDArray[np.generic] | None = None,
 ) -> Figure:
-    """Place images by hand: an automatic layout of sixty would take seconds."""
+    """Show some images of a set, all in its tones, or say that there are none.
+
+    They are placed by hand: an automatic layout of sixty would take seconds.
+    """
     ratio = images.shape[1] / images.shape[2] if images.ndim > 2 and images.shape[2] else 1.0
     # An image ten times as high as wide is still no narrower than a tenth.
     wide, high = (_SIDE, max(_SIDE * ratio, 0.1)) if ratio <= 1 else (max(_SIDE / ratio, 0.1), _SIDE)
@@ -157,7 +159,7 @@ def _grid(
     if not texts:
         figure.text(0.5, 0.3 / height, empty, fontsize=_SIZE, ha="center", va="center")
         return figure
-    pixels = tones_of(images if whole is None else whole).of(images)
+    pixels = tones_of(images).of(images[list(places)])
     for number, (image, text) in enumerate(zip(pixels, above, strict=True)):
         row, column = divmod(number, across)
         x = left + column * (cell + _GAP) + (cell - wide) / 2
