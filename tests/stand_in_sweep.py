@@ -32,7 +32,7 @@ class Sweep:
         self.directory, self.seeds, self.epochs = directory, list(seeds), epochs
         data = small_data(directory)
         listed = ",".join(map(str, self.seeds))
-        self.arguments = ["-m", *data, "model=mlp", f"epochs={epochs}", f"seed={listed}", *arguments]
+        self.arguments = ["-m", *data, "model=mlp", f"epochs={epochs}", f"seed={listed}", "pictures=false", *arguments]
         self.ledger = directory / "ledger"
         self.ledger.touch()
         (directory / "output").touch()

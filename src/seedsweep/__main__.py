@@ -1,4 +1,4 @@
-"""The command line beside sweep.py: `python -m seedsweep table [SWEEP] [--format …] [-o FILE]`."""
+"""The command line beside sweep.py: `python -m seedsweep table` and `python -m seedsweep report`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from seedsweep.errors import BadInput
 
 FORMATS = ("md", "html", "csv", "latex", "json")
+EXTENSIONS = {"latex": "tex"}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -16,45 +17,75 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m seedsweep", description="Read what sweeps left in MLflow.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     table = commands.add_parser("table", help="write a sweep's comparison table again, from MLflow alone")
-    table.add_argument(
-        "sweep",
-        nargs="?",
-        metavar="SWEEP",
-        help="its id, the beginning of it, or its name; default: the latest",
-    )
     table.add_argument("--format", choices=FORMATS, default="md", help="default: md")
     table.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the terminal")
-    table.add_argument("--baseline", metavar="VARIANT", help="set the others against this one; default: the best")
-    table.add_argument("--uri", help="MLflow's tracking URI; default: MLflow's own, mlflow.db in this directory")
-    table.add_argument("--experiment", default="seedsweep", help="default: seedsweep")
+    report = commands.add_parser("report", help="write a sweep's table in every format, and draw its pictures again")
+    report.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", required=True)
+    for command, run in ((table, _table), (report, _report)):
+        command.set_defaults(run=run)
+        _add_sweep(command)
     chosen = parser.parse_args(arguments)
     try:
-        text = _table(chosen)
-        if chosen.output:
-            _write(chosen.output, text)
-        else:
-            sys.stdout.write(text)
+        chosen.run(chosen)
     except BadInput as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command line speaks
         sys.exit(2)
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        fix = "-o FILE in a directory that is there"
-        raise BadInput(f"cannot write {path}: {error.strerror}", where="-o", fix=fix) from error
+def _add_sweep(command: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which sweep is meant."""
+    command.add_argument(
+        "sweep",
+        nargs="?",
+        metavar="SWEEP",
+        help="its id, the beginning of it, or its name; default: the latest",
+    )
+    command.add_argument("--baseline", metavar="VARIANT", help="set the others against this one; default: the best")
+    command.add_argument("--uri", help="MLflow's tracking URI; default: MLflow's own, mlflow.db in this directory")
+    command.add_argument("--experiment", default="seedsweep", help="default: seedsweep")
 
 
-def _table(chosen: argparse.Namespace) -> str:
+def _table(chosen: argparse.Namespace) -> None:
     from seedsweep.report import table_from
     from seedsweep.reporting.formats import FORMATS as WRITERS
     from seedsweep.tracking.reading import find_sweep
     from seedsweep.tracking.store import existing_store
 
     store = existing_store(chosen.uri, chosen.experiment)
-    return WRITERS[chosen.format](table_from(store, find_sweep(store, chosen.sweep), chosen.baseline))
+    text = WRITERS[chosen.format](table_from(store, find_sweep(store, chosen.sweep), chosen.baseline))
+    if chosen.output:
+        _write(chosen.output, text)
+    else:
+        sys.stdout.write(text)
+
+
+def _report(chosen: argparse.Namespace) -> None:
+    from seedsweep.report import draw_pictures, table_from
+    from seedsweep.reporting.formats import FORMATS as WRITERS
+    from seedsweep.tracking.reading import find_sweep
+    from seedsweep.tracking.store import existing_store
+
+    store = existing_store(chosen.uri, chosen.experiment)
+    sweep = find_sweep(store, chosen.sweep)
+    table = table_from(store, sweep, chosen.baseline)
+    try:
+        chosen.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(error, chosen.output) from error
+    for form, writer in WRITERS.items():
+        _write(chosen.output / f"table.{EXTENSIONS.get(form, form)}", writer(table))
+    draw_pictures(store, sweep, table, chosen.output)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(error, path) from error
+
+
+def _unwritable(error: OSError, path: Path) -> BadInput:
+    return BadInput(f"cannot write {path}: {error.strerror}", where="-o", fix="-o with a place that you may write to")
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ def _train(
         "test_accuracy": trained.test_accuracy,
         "train_seconds": trained.train_seconds,
     }
-    write_files(writer.journal.files, trial, name, dataset, trained, epochs)
+    write_files(writer.journal.files, trial, name, dataset, trained, epochs, pictures=run.execution.pictures)
     tags = {"weights_sha256": trained.weights_sha256, "parameters": str(trained.parameters)}
     writer.finish(final, tags, step=trial.epochs)
     checkpoints.remove(checkpoint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +23,20 @@ if TYPE_CHECKING:
     from seedsweep.trials.spec import Trial
 
 
+log = logging.getLogger(__name__)
+
+
 def write_files(
-    directory: Path, trial: Trial, name: str, dataset: Dataset, trained: Trained, epochs: Sequence[EpochMetrics]
+    directory: Path,
+    trial: Trial,
+    name: str,
+    dataset: Dataset,
+    trained: Trained,
+    epochs: Sequence[EpochMetrics],
+    *,
+    pictures: bool,
 ) -> None:
-    """Write them all to a directory, which is made.
+    """Write them all to a directory, which is made; of the pictures only if they are wanted.
 
     Raises:
         OSError: there is no room.
@@ -33,13 +45,32 @@ def write_files(
     trained.save(directory / "model.keras")
     (directory / "model.txt").write_text(trained.summary(), encoding="utf-8")
     OmegaConf.save(_nested(trial.settings()), directory / "config.yaml")
-    draw_curves(epochs, title=name, path=directory / "curves.png")
+    if pictures:
+        _draw(directory, trial, name, trained, epochs)
     smallest = np.min_scalar_type(dataset.classes - 1)
     np.savez_compressed(
         directory / "predictions.npz",
         predicted=trained.predictions.astype(smallest),
         label=dataset.test.y.astype(smallest),
     )
+
+
+def _draw(directory: Path, trial: Trial, name: str, trained: Trained, epochs: Sequence[EpochMetrics]) -> None:
+    draw_curves(
+        epochs,
+        title=name,
+        path=directory / "curves.png",
+        validated_on="test" if trial.data.validation == "test" else "validation",
+        dropout=trial.model.has_dropout,
+    )
+    if missing := trained.draw(directory / "diagram.png"):
+        _say_once(f"no diagram of the networks: {missing}; their layers stand in model.txt")
+
+
+@lru_cache
+def _say_once(words: str) -> None:
+    """Log what holds for all trials of a process with the first of them."""
+    log.warning(words)
 
 
 def _nested(settings: dict[str, object]) -> DictConfig:

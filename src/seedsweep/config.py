@@ -60,6 +60,7 @@ class Execution:
         timeout: seconds that a trial may take; None: any.
         retries: how often a trial is begun again that lost its process or ran out of memory.
         max_failures: failed trials after which no more are started; None: any number.
+        pictures: whether curves, digits and the like are drawn.
     """
 
     rerun: bool
@@ -67,6 +68,7 @@ class Execution:
     timeout: float | None
     retries: int
     max_failures: int | None
+    pictures: bool
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def _execution(plain: Mapping[str, Any]) -> Execution:
         timeout=None if timeout is None else checks.positive("timeout", timeout, example="3600"),
         retries=checks.whole("retries", plain["retries"], at_least=0),
         max_failures=None if max_failures is None else checks.whole("max_failures", max_failures),
+        pictures=checks.flag("pictures", plain["pictures"]),
     )
 
 

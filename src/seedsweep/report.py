@@ -1,19 +1,29 @@
-"""What a sweep comes to, from the store alone: its table."""
+"""What a sweep comes to, from the store alone: its table and its pictures."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from seedsweep.errors import BadInput
 from seedsweep.reporting.table import table_of
 from seedsweep.tracking.answers import read_answers
+from seedsweep.tracking.reading import read_epochs
+from seedsweep.training import dataset
+from seedsweep.trials.spec import Data
 
 if TYPE_CHECKING:
-    import numpy as np
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
-    from seedsweep.reporting.table import Table
+    from seedsweep.reporting.table import Row, Table
     from seedsweep.tracking.store import Store
     from seedsweep.trials.record import SweepRecord, TrialRecord
+
+log = logging.getLogger(__name__)
 
 
 def table_from(store: Store, sweep: SweepRecord, baseline: str | None = None) -> Table:
@@ -33,3 +43,114 @@ def table_from(store: Store, sweep: SweepRecord, baseline: str | None = None) ->
         return None if answers is None else answers.correct
 
     return table_of(sweep, correct, baseline)
+
+
+def draw_pictures(store: Store, sweep: SweepRecord, table: Table, directory: Path) -> list[Path]:
+    """Draw a sweep's pictures into a directory that exists; returns what was drawn.
+
+    The images are looked for where the trials found them; where they are gone, their pictures are left out.
+
+    Raises:
+        OSError: there is no room.
+    """
+    best = next((row for row in table.rows if row.trials), None)
+    if best is None:
+        return []
+    trials = {trial.run_id: trial for trial in sweep.trials}
+    drawn = [_draw_accuracies(table, directory), _draw_curves(store, sweep, table, trials, directory)]
+    try:
+        images = dataset.load(_data_of(trials[best.trials[0]]))
+    except BadInput as error:
+        log.warning("no pictures of the images: %s", error.what)
+        return drawn
+    answers = [read_answers(store, trials[run_id]) for run_id in best.trials]
+    known = [found.predicted for found in answers if found and len(found.predicted) == len(images.test)]
+    return [*drawn, *_draw_images(images, directory), *(_draw_answers(images, known, best, directory) if known else [])]
+
+
+def _draw_accuracies(table: Table, directory: Path) -> Path:
+    from seedsweep.reporting.pictures.accuracies import draw_accuracies
+    from seedsweep.reporting.pictures.accuracy_scale import AccuracyRow
+
+    rows = [
+        AccuracyRow(
+            label=row.variant,
+            mean=row.test.mean,
+            seeds=row.accuracies,
+            interval=_ends(row.test),
+            wide=_ends(row.new_images),
+            reported=tuple(found.percent / 100 for found in row.reported),
+            tied=row.against.tied if row.against else True if row.variant == table.baseline else None,
+        )
+        for row in table.rows
+        if row.test
+    ]
+    path = directory / "accuracies.png"
+    draw_accuracies(rows, title=table.title, path=path)
+    return path
+
+
+def _ends(interval: Any) -> tuple[float, float] | None:
+    return None if interval is None or interval.low is None else (interval.low, interval.high)
+
+
+def _draw_curves(
+    store: Store, sweep: SweepRecord, table: Table, trials: dict[str, TrialRecord], directory: Path
+) -> Path:
+    from seedsweep.reporting.pictures.seeds import VariantCurves
+    from seedsweep.reporting.pictures.small_multiples import MOST
+    from seedsweep.reporting.pictures.variant_curves import draw_variant_curves
+
+    rows = [row for row in table.rows if row.trials]
+    # Of those that are only counted nobody reads the curves.
+    histories = [
+        [read_epochs(store, trials[run_id]) for run_id in row.trials] if place < MOST else []
+        for place, row in enumerate(rows)
+    ]
+    path = directory / "curves.png"
+    validations = {trial.settings["data.validation"] for trial in sweep.trials}
+    draw_variant_curves(
+        [VariantCurves(row.variant, history) for row, history in zip(rows, histories, strict=True)],
+        title=table.title,
+        path=path,
+        validated_on="test" if validations == {"test"} else "validation",
+        dropout=any(_has_dropout(trial) for trial in sweep.trials),
+    )
+    return path
+
+
+def _has_dropout(trial: TrialRecord) -> bool:
+    rates = f"{trial.settings['model.conv_dropout']},{trial.settings['model.dense_dropout']}"
+    return any(float(rate) > 0 for rate in rates.replace("[", "").replace("]", "").split(",") if rate)
+
+
+def _data_of(trial: TrialRecord) -> Data:
+    told = {name: trial.settings[f"data.{name}"] for name in Data.__dataclass_fields__}
+    return Data.from_config({**told, "path": None if told["path"] == "null" else told["path"]})
+
+
+def _draw_images(images: dataset.Dataset, directory: Path) -> list[Path]:
+    from seedsweep.reporting.pictures.mosaic import draw_mosaic
+    from seedsweep.reporting.pictures.thumbnails import draw_sample
+
+    sample, mosaic = directory / "sample.png", directory / "mosaic.png"
+    # From all over the set: many are sorted by class.
+    places = np.linspace(0, len(images.train) - 1, 9).astype(int)
+    draw_sample(images.train.x[places], images.train.y[places], title=images.description, path=sample)
+    draw_mosaic(images.train.x, mosaic)
+    return [sample, mosaic]
+
+
+def _draw_answers(
+    images: dataset.Dataset, predicted: list[NDArray[np.integer]], best: Row, directory: Path
+) -> list[Path]:
+    from seedsweep.reporting.pictures.confusion import draw_confusion
+    from seedsweep.reporting.pictures.mistakes import confusion_of
+    from seedsweep.reporting.pictures.thumbnails import draw_mistakes
+
+    confusion, mistakes = directory / "confusion.png", directory / "mistakes.png"
+    together = np.stack(predicted)
+    counts = confusion_of(images.test.y, together, images.classes)
+    draw_confusion(counts, title=best.variant, path=confusion, seeds=len(predicted))
+    draw_mistakes(images.test.x, images.test.y, together, title=best.variant, path=mistakes)
+    return [confusion, mistakes]

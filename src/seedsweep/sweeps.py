@@ -239,7 +239,7 @@ class _Sweep:
     def _close(self, twins: Mapping[int, int], status: str | None) -> int:
         """Link the twins, write the table and close the sweep's run; returns how many trials did not finish."""
         from seedsweep import reuse
-        from seedsweep.report import table_from
+        from seedsweep.report import draw_pictures, table_from
         from seedsweep.tracking.reading import read_sweep, trials_by_job
 
         trials = trials_by_job(self.store, self.parent.run_id)
@@ -248,7 +248,8 @@ class _Sweep:
                 described = self.plan[number].described
                 reuse.link_ended(self.store, trials[twin], described, self.parent.run_id)
         sweep = read_sweep(self.store, self.parent.run_id)
-        markdown = table_from(self.store, sweep).markdown()
+        table = table_from(self.store, sweep)
+        markdown = table.markdown()
         path = self.directory / "table.md"
         try:
             path.write_text(markdown, encoding="utf-8")
@@ -256,6 +257,13 @@ class _Sweep:
             raise CannotWrite(f"cannot write {path}: {error.strerror}", "python -m seedsweep table -o FILE") from error
         self.parent.describe(markdown, path)
         log.info("\n%s\ntable: %s", markdown, os.path.relpath(path))
+        if status is None and self.plan[0].run.execution.pictures:
+            try:
+                drawn = draw_pictures(self.store, sweep, table, self.directory)
+                self.parent.attach(drawn)
+                log.info("pictures: %s", ", ".join(picture.name for picture in drawn))
+            except Exception as error:  # noqa: BLE001 - a sweep that has its table does not fail for a picture
+                log.warning("not all pictures were drawn: %s", reason(error))
         unfinished = len(self.plan) - sum(trial.status == "finished" for trial in sweep.trials)
         self.parent.close(status or ("FAILED" if unfinished else "FINISHED"))
         return unfinished

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from seedsweep.errors import BadInput
 from seedsweep.tracking.tags import JOB_TAG, PARENT_TAG, PLANNED_TAG, RESUMED_TAG, REUSED_TAG, SWEEP_TAG
-from seedsweep.trials.record import SweepRecord, TrialRecord
+from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics, SweepRecord, TrialRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -129,6 +129,15 @@ def trials_by_job(store: Store, parent_run_id: str) -> dict[int, TrialRecord]:
         if number not in trials or record.status == "finished":
             trials[number] = record
     return dict(sorted(trials.items()))
+
+
+def read_epochs(store: Store, trial: TrialRecord) -> list[EpochMetrics]:
+    """Return a trial's metrics by epoch, in order."""
+    by_epoch: dict[int, dict[str, float]] = {}
+    for name in EPOCH_METRICS:
+        for point in store.client.get_metric_history(trial.run_id, name):
+            by_epoch.setdefault(point.step, {})[name] = point.value
+    return [EpochMetrics(epoch, values) for epoch, values in sorted(by_epoch.items())]
 
 
 def running(store: Store) -> list[TrialRecord]:

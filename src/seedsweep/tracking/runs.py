@@ -24,7 +24,7 @@ from seedsweep.tracking.tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from seedsweep.tracking.store import Store
@@ -50,6 +50,11 @@ class SweepWriter:
         shown = markdown if len(markdown) <= TAG_LIMIT else f"See {file.name} among the artifacts."
         self.tags({DESCRIPTION_TAG: shown})
         self.store.client.log_artifact(self.run_id, str(file))
+
+    def attach(self, files: Sequence[Path]) -> None:
+        """Store files beside the run's table."""
+        for file in files:
+            self.store.client.log_artifact(self.run_id, str(file))
 
     def close(self, status: str) -> None:
         """Close the run as "FINISHED", "FAILED" or "KILLED"."""

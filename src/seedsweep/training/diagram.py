@@ -1,10 +1,9 @@
-"""A diagram of a network, layer by layer with shapes: a picture where that can be drawn, else text."""
+"""A diagram of a network, layer by layer with shapes, where one can be drawn."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
@@ -18,50 +17,24 @@ if TYPE_CHECKING:
 _DPI = 80
 
 
-@dataclass(frozen=True)
-class Diagram:
-    """What was written.
-
-    Attributes:
-        path: the file.
-        missing: why it is no picture; None where it is one.
-    """
-
-    path: Path
-    missing: str | None
-
-
-def draw_diagram(model: keras.Model, directory: Path) -> Diagram:
-    """Write diagram.png, or diagram.txt with the summary where no picture can be drawn.
+def draw_diagram(model: keras.Model, path: Path) -> str | None:
+    """Write the diagram as a picture.
 
     Args:
         model: a network that is built.
-        directory: one that exists.
+        path: a .png file in a directory that exists.
 
-    Raises:
-        OSError: there is no room.
+    Returns:
+        None, or why nothing could be drawn; no trial fails of that.
     """
-    missing = _missing()
-    if missing is None:
-        path = directory / "diagram.png"
-        try:
-            keras.utils.plot_model(model, to_file=path, show_shapes=True, show_layer_activations=True, dpi=_DPI)
-        except Exception as error:  # noqa: BLE001 - whatever Graphviz or pydot raise, a trial does not fail of it
-            missing = f"Graphviz failed: {reason(error)}"
-            path.unlink(missing_ok=True)
-        else:
-            return Diagram(path, None)
-    path = directory / "diagram.txt"
-    lines: list[str] = []
-    model.summary(print_fn=lines.append)
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return Diagram(path, missing)
-
-
-def _missing() -> str | None:
-    """Return what a picture lacks. Asked for here, because Keras would print it."""
     if importlib.util.find_spec("pydot") is None:
         return "pydot is not installed: pip install pydot"
+    # Asked for here, because Keras would print it.
     if shutil.which("dot") is None:
         return "Graphviz is not installed: its command `dot` is not found"
+    try:
+        keras.utils.plot_model(model, to_file=path, show_shapes=True, show_layer_activations=True, dpi=_DPI)
+    except Exception as error:  # noqa: BLE001 - whatever Graphviz or pydot raise
+        path.unlink(missing_ok=True)
+        return f"Graphviz failed: {reason(error)}"
     return None

@@ -61,6 +61,12 @@ class Trained:
         """Write the network as a .keras file."""
         self.model.save(path)
 
+    def draw(self, path: Path) -> str | None:
+        """Write a diagram of the network as a .png file; returns why it could not be drawn, if so."""
+        from seedsweep.training.diagram import draw_diagram
+
+        return draw_diagram(self.model, path)
+
     def summary(self) -> str:
         """Return the layers with their shapes and parameters as text."""
         lines: list[str] = []
