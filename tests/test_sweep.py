@@ -51,6 +51,28 @@ def test_the_table_is_printed_saved_stored_and_written_again(swept):
     assert len(re.findall(r"^\| (mlp|conv1) ", text, flags=re.MULTILINE)) == 2
 
 
+PICTURES = {f"{name}.png" for name in ("accuracies", "curves", "sample", "mosaic", "confusion", "mistakes")}
+
+
+def test_pictures_stand_beside_the_table_and_in_mlflow(swept):
+    """And `report` draws the same ones again, from MLflow and the images alone, beside the table in every format."""
+    shell, _ = swept
+    (saved,) = shell.directory.glob("multirun/*/table.md")
+    (stored,) = shell.directory.glob(f"mlruns/*/{find_sweep(store_of(shell.directory), None).run_id}/artifacts")
+    assert shell.seedsweep("report", "-o", "again").code == 0
+    again = {path.name: path.read_bytes() for path in (shell.directory / "again").iterdir()}
+    assert set(again) == PICTURES | {f"table.{form}" for form in ("md", "html", "csv", "tex", "json")}
+    for name in PICTURES | {"table.md"}:
+        assert (saved.parent / name).read_bytes() == (stored / name).read_bytes() == again[name], name
+
+
+def test_the_answers_to_single_images_reach_the_table(swept):
+    """Two seeds each: the interval for new images is there, and pairing is by image too."""
+    rows = json.loads(swept[0].seedsweep("table", "--format", "json").out)["rows"]
+    assert all(row["new_images"]["n_images"] == 1000 for row in rows)
+    assert rows[1]["against"]["noise"] == "seeds and images"
+
+
 def test_mlflow_has_a_parent_with_four_named_children(swept):
     """A person can tell them apart."""
     store = store_of(swept[0].directory)
@@ -86,7 +108,8 @@ def test_a_child_has_its_files_and_they_agree_with_its_metrics(swept):
     trial = find_sweep(store_of(shell.directory), None).trials[0]
     (files,) = shell.directory.glob(f"mlruns/*/{trial.run_id}/artifacts")
     names = {path.name for path in files.iterdir()}
-    assert names == {"model.keras", "model.txt", "config.yaml", "curves.png", "predictions.npz"}
+    diagram = {"diagram.png"} if shutil.which("dot") else set()
+    assert names == {"model.keras", "model.txt", "config.yaml", "curves.png", "predictions.npz"} | diagram
     answers = np.load(files / "predictions.npz")
     assert np.mean(answers["predicted"] == answers["label"]) == pytest.approx(trial.metrics["test_accuracy"])
     raw = read_mnist5k()
