@@ -95,6 +95,13 @@ def test_answers_to_other_images_are_never_paired():
     assert made.rows[1].new_images is not None
 
 
+def test_nothing_is_compared_with_single_seeds():
+    """No row is called the best, and none tied with it."""
+    made = table(trial(0.9), trial(0.8, **{"opt.name": "sgd"}))
+    assert made.baseline is None
+    assert "Against" not in made.markdown()
+
+
 def test_nobody_asks_for_the_answers_of_a_single_seed():
     """Reading them would cost time and tell nothing."""
 

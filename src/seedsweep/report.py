@@ -37,10 +37,15 @@ def table_from(store: Store, sweep: SweepRecord, baseline: str | None = None) ->
     Raises:
         BadInput: there is no such variant.
     """
+    labels: dict[str, NDArray[np.integer]] = {}
 
     def correct(trial: TrialRecord) -> NDArray[np.bool_] | None:
-        answers = read_answers(store, trial)
-        return None if answers is None else answers.correct
+        images = trial.tags.get("dataset_sha256", trial.run_id)
+        answers = read_answers(store, trial, labels.get(images))
+        if answers is None:
+            return None
+        labels[images] = answers.label
+        return answers.correct
 
     return table_of(sweep, correct, baseline)
 

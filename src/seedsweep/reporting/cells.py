@@ -45,7 +45,6 @@ def _change(factor: str, reference: str, level: str) -> str:
 
 def _row(row: Row, table: Table) -> dict[str, str]:
     base = "best" if table.baseline_is_best else "baseline"
-    is_base = row.variant == table.baseline
     against = row.against
     return {
         "Variant": row.variant,
@@ -53,7 +52,7 @@ def _row(row: Row, table: Table) -> dict[str, str]:
         "Test accuracy, %": _spread(row.test),
         "95 % CI": _percents(row.test.low, row.test.high) if row.test else MISSING,
         "… with new images": _percents(row.new_images.low, row.new_images.high) if row.new_images else MISSING,
-        f"Against the {base}": base if is_base and _any_tested(table) else _against(against),
+        f"Against the {base}": base if row.variant == table.baseline else _against(against),
         "p (Holm)": _p(against.adjusted) if against else MISSING,
         "Seeds needed": str(against.needed) if against and against.needed else MISSING,
         "Reported, %": ", ".join(map(_reported, row.reported)) or MISSING,
@@ -62,10 +61,6 @@ def _row(row: Row, table: Table) -> dict[str, str]:
         "Seconds": MISSING if row.train_seconds is None else f"{row.train_seconds:.0f}",
         "Note": row.note,
     }
-
-
-def _any_tested(table: Table) -> bool:
-    return any(row.against and row.against.low is not None for row in table.rows)
 
 
 def _spread(summary: Summary | None) -> str:

@@ -6,7 +6,7 @@ Not here: the words around it, see `wording`; how it is written as Markdown and 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from seedsweep.reporting.contrast import Scores
 from seedsweep.reporting.crossed import crossed_accuracy
 from seedsweep.reporting.factors import Cell, Effects, factor_effects
 from seedsweep.reporting.statistics import Summary, prediction_interval, summarize
-from seedsweep.trials.variants import Told, levels, name_variants, variant_key
+from seedsweep.trials.variants import Told, variants_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from seedsweep.reporting.statistics import Estimate
     from seedsweep.trials.record import SweepRecord, TrialRecord
-    from seedsweep.trials.variants import Key
 
     # Whether each test image's class was predicted, (images,); None where nobody knows any more.
     Correct = Callable[[TrialRecord], NDArray[np.bool_] | None]
@@ -120,7 +119,7 @@ class _Variant:
     key: str
     name: str
     levels: Mapping[str, str]
-    trials: list[TrialRecord] = field(default_factory=list)
+    trials: list[TrialRecord]
 
     @property
     def finished(self) -> list[TrialRecord]:
@@ -150,11 +149,13 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
     scores = {variant.key: _scores(variant.finished, correct) for variant in variants}
     compared = compare(_comparable(sweep, scores), _named(baseline, variants) if baseline else None)
     rows = [_row(variant, scores[variant.key], compared) for variant in variants]
+    # Without an interval nothing was compared, and no row is shown as better than another.
+    is_compared = any(row.against and row.against.low is not None for row in rows)
     table = Table(
         title=sweep.name,
         heading=wording.heading(sweep),
         rows=tuple(rows),
-        baseline=next((v.name for v in variants if v.key == compared.baseline and len(variants) > 1), None),
+        baseline=next((v.name for v in variants if is_compared and v.key == compared.baseline), None),
         baseline_is_best=compared.chosen,
         effects=_effects(in_order, scores),
         footnotes=(),
@@ -168,10 +169,10 @@ def _variants(sweep: SweepRecord) -> list[_Variant]:
         Told(trial.settings, trial.tags.get("dataset_sha256", ""), trial.tags.get("row_title", ""))
         for trial in sweep.trials
     ]
-    found: dict[Key, _Variant] = {}
-    for name, at, identity, trial in zip(name_variants(told), levels(told), told, sweep.trials, strict=True):
-        found.setdefault(variant_key(identity), _Variant(str(len(found)), name, at)).trials.append(trial)
-    return list(found.values())
+    return [
+        _Variant(str(number), variant.name, variant.levels, [sweep.trials[place] for place in variant.places])
+        for number, variant in enumerate(variants_of(told))
+    ]
 
 
 def _scores(finished: Sequence[TrialRecord], correct: Correct | None) -> Scores:

@@ -107,7 +107,7 @@ def _of_reported(table: Table, sweep: SweepRecord) -> Iterator[str]:
         )
     sources: dict[str, list[str]] = {}
     for trial in sweep.trials:
-        if "reported_in" in trial.tags:
+        if {"row", "reported_in"} <= trial.tags.keys():
             keys = sources.setdefault(trial.tags["reported_in"], [])
             if trial.tags["row"] not in keys:
                 keys.append(trial.tags["row"])

@@ -40,13 +40,19 @@ class Answers:
         return right
 
 
-def read_answers(store: Store, trial: TrialRecord) -> Answers | None:
-    """Return a trial's answers; None where its file is gone or cannot be read."""
+def read_answers(store: Store, trial: TrialRecord, label: NDArray[np.integer] | None = None) -> Answers | None:
+    """Return a trial's answers; None where its file is gone or cannot be read.
+
+    Args:
+        store: where the trial is.
+        trial: any that finished.
+        label: the test images' classes where they are known already, to be read once for many trials.
+    """
     if not trial.artifacts:
         return None
     try:
         with np.load(_local(store, f"{trial.artifacts}/{FILE_NAME}"), allow_pickle=False) as file:
-            return Answers(file["predicted"], file["label"])
+            return Answers(file["predicted"], file["label"] if label is None else label)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, MlflowException):
         return None
 

@@ -56,57 +56,60 @@ def run_name(variant: str, seed: int) -> str:
     return f"{variant}{SEPARATOR}seed {seed}"
 
 
-def name_variants(trials: Sequence[Told]) -> list[str]:
-    """Name each trial's variant by what differs in the sweep, and by nothing else.
+@dataclass(frozen=True)
+class Variant:
+    """Trials that differ in nothing but their seed.
+
+    Attributes:
+        name: what tells it from the others, for people.
+        levels: the same as setting → value, in the order of the name.
+        places: of its trials, among all that were given.
+    """
+
+    name: str
+    levels: Mapping[str, str]
+    places: tuple[int, ...]
+
+
+def variants_of(trials: Sequence[Told]) -> list[Variant]:
+    """Fold trials into variants, each named by what differs among them, and by nothing else.
 
     A group's name stands alone ("conv3 · adam") when it differs. Another setting stands as
-    "learning_rate=0.01" when it takes several values among the trials that share the group's name: a
-    learning rate that only follows from the optimizer is not told twice. A named row's trials have its title,
-    and what differs among themselves.
-
-    Args:
-        trials: every trial of the sweep.
+    "learning_rate=0.01" when it takes several values among the variants that share the group's name: a
+    learning rate that only follows from the optimizer is not told twice. A named row's variants have its title,
+    and what differs among themselves. Where images differ, the name has the path under which they were first read.
 
     Returns:
-        A name for each trial, in the given order; trials of one variant have the same name. Where images
-        differ, the name has the path under which they were first read.
+        In the order of their first trials.
     """
-    found = [""] * len(trials)
-    for row, places in _by_row(trials).items():
-        keys = _keys([trials[place] for place in places])
-        for place, key, levels in zip(places, keys, _differing(keys), strict=True):
-            parts = [_part(name, level) for name, level in levels.items()]
-            found[place] = SEPARATOR.join([row, *parts] if row else parts) or _plain(key)
-    return found
-
-
-def levels(trials: Sequence[Told]) -> list[dict[str, str]]:
-    """Return what tells each trial's variant from the others: setting → value, in the order of the name.
-
-    Args:
-        trials: of one row, or of a sweep without rows.
-    """
-    return _differing(_keys(trials))
-
-
-def _by_row(trials: Sequence[Told]) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = {}
-    for place, trial in enumerate(trials):
-        places.setdefault(trial.row, []).append(place)
-    return places
-
-
-def _keys(trials: Sequence[Told]) -> list[dict[str, str]]:
-    """Return each trial's settings as text; its path is the one under which its images were first read."""
     path: dict[str, str] = {}
-    for trial in trials:
+    folded: dict[Key, list[int]] = {}
+    for place, trial in enumerate(trials):
         path.setdefault(trial.images, spell(trial.settings.get("data.path")))
-    keys = [{**dict(variant_key(trial)), "data.path": path[trial.images]} for trial in trials]
-    return [{name: value for name, value in key.items() if name not in ("data", "row")} for key in keys]
+        folded.setdefault(variant_key(trial), []).append(place)
+    rows: dict[str, list[Key]] = {}
+    for key, places in folded.items():
+        rows.setdefault(trials[places[0]].row, []).append(key)
+    found = {}
+    for row, keys in rows.items():
+        told = [{**dict(key), "data.path": path[trials[folded[key][0]].images]} for key in keys]
+        for key, settings, levels in zip(keys, told, _differing(told), strict=True):
+            parts = [_part(name, level) for name, level in levels.items()]
+            name = SEPARATOR.join([row, *parts] if row else parts) or _plain(settings)
+            found[key] = Variant(name, levels, tuple(folded[key]))
+    return [found[key] for key in folded]
+
+
+def name_variants(trials: Sequence[Told]) -> list[str]:
+    """Return the name of each trial's variant, in the given order; see `variants_of`."""
+    names = {place: variant.name for variant in variants_of(trials) for place in variant.places}
+    return [names[place] for place in range(len(trials))]
 
 
 def _differing(keys: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    names = sorted({name for key in keys for name in key}, key=_order)
+    """Return for each variant the settings that tell it from the others."""
+    every = {name for key in keys for name in key if name not in ("data", "row")}
+    names = sorted((name for name in every if len({key.get(name) for key in keys}) > 1), key=_order)
     telling = {name: _values_by_owner(name, keys) for name in names}
     return [
         {name: key.get(name, "null") for name in names if len(telling[name][_owner(name, key)]) > 1} for key in keys
