@@ -77,6 +77,17 @@ def test_seeds_are_folded_and_the_best_variant_stands_first():
     assert rows[0].test.mean == pytest.approx(0.98)
 
 
+def test_a_row_has_the_means_over_its_seeds():
+    """Validation accuracy with its spread, seconds, and the number of weights."""
+    one, other = trial(0.9), trial(0.92, seed=2)
+    one.metrics.update(val_accuracy=0.5, train_seconds=3.0)
+    other.metrics.update(val_accuracy=0.7, train_seconds=5.0)
+    (row,) = table(one, other).rows
+    assert row.validation.mean == pytest.approx(0.6)
+    assert row.validation.std == pytest.approx(0.1 * math.sqrt(2))
+    assert (row.train_seconds, row.parameters) == (4.0, 1234)
+
+
 def test_what_failed_stands_last_with_its_reason():
     """A variant is never dropped, and a part of one is never hidden."""
     rows = table(
