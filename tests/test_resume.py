@@ -80,7 +80,7 @@ def test_a_trial_s_checkpoint_is_nobody_else_s(tmp_path, compose):
 
 def test_a_real_sweep_survives_everything(shell, tmp_path):
     """A worker killed, then the parent killed, then Ctrl-C: the same weights and curves as a sweep in peace."""
-    recipe = [*small_data(tmp_path), "model=conv1", "opt=adam", "epochs=20"]
+    recipe = [*small_data(tmp_path), "model=conv1", "opt=adam", "epochs=20", "pictures=false"]
     command = [sys.executable, "-u", str(ROOT / "sweep.py"), "-m", *recipe, "seed=1,2", "hydra.launcher.workers=2"]
 
     def disturbed(how, epochs):
