@@ -35,7 +35,9 @@ def build():
     """A function from a checked config to its Keras network, for grey images of 28 × 28 pixels."""
     from seedsweep.training import network
 
-    return lambda run, side=28: network.build(run.trial.model, run.trial.reg, (side, side, 1), 10)
+    return lambda run, side=28: network.build(
+        run.trial.model, run.trial.reg, run.trial.data.augment, (side, side, 1), 10
+    )
 
 
 def layers_of(model):
@@ -109,7 +111,7 @@ def test_the_optimizer_gets_every_setting(compose, overrides, expected):
     from seedsweep.training import network
 
     trial = compose(*overrides).trial
-    optimizer = network.optimizer(trial.opt)
+    optimizer = network.optimizer(trial.opt, steps=100, steps_an_epoch=10)
     assert type(optimizer).__name__.lower() == trial.opt.name
     built = optimizer.get_config()
     assert {name: built[name] for name in expected} == pytest.approx(expected)

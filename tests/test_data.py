@@ -10,11 +10,15 @@ import pytest
 from seedsweep.errors import BadInput
 from seedsweep.training import dataset, sources
 from seedsweep.training.npz import read_npz
-from seedsweep.trials.spec import Data
+from seedsweep.trials.spec import Augment, Data
+
+NOT_MOVED = Augment(shift=0.0, rotate=0.0, zoom=0.0)
 
 
 def data(name="npz", path=None, scale="unit", validation="holdout"):
-    return Data(name=name, path=None if path is None else str(path), scale=scale, validation=validation)
+    return Data(
+        name=name, path=None if path is None else str(path), scale=scale, validation=validation, augment=NOT_MOVED
+    )
 
 
 def images(n, side=6, classes=3, shape=()):

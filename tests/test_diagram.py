@@ -14,7 +14,7 @@ from seedsweep.training.network import build
 @pytest.fixture
 def network(compose):
     spec = compose("model=conv3").trial
-    return build(spec.model, spec.reg, (28, 28, 1), 10)
+    return build(spec.model, spec.reg, spec.data.augment, (28, 28, 1), 10)
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs Graphviz")

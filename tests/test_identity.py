@@ -24,6 +24,12 @@ FACTS = {"dataset_sha256": "ab" * 32, "versions": {"keras": "3.15.1"}, "device":
         "opt.learning_rate=0.002",
         "reg=l2",
         "data.scale=raw",
+        "opt.schedule=cosine",
+        "opt.warmup=1",
+        "label_smoothing=0.1",
+        "data.augment.shift=2",
+        "data.augment.rotate=10",
+        "data.augment.zoom=0.1",
         "data.validation=test",
     ],
 )

@@ -40,6 +40,17 @@ class StopAfter:
         (["opt=sgd", "precision=mixed_bfloat16"], 3, [17]),  # between two checkpoints
         (["opt=rmsprop", "opt.momentum=0.5", "precision=mixed_float16"], 1, [12]),
         (["opt=nadam"], 2, [23]),
+        (
+            [
+                "opt.schedule=cosine",
+                "opt.warmup=1",
+                "label_smoothing=0.1",
+                "data.augment.shift=1",
+                "data.augment.zoom=0.1",
+            ],
+            1,
+            [12],
+        ),
     ],
 )
 def test_stopped_anywhere_a_trial_ends_with_the_same_bits(tmp_path, compose, overrides, every, stops):

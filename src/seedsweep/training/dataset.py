@@ -5,7 +5,7 @@ Not here: where the arrays come from, see `sources`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ import numpy as np
 
 from seedsweep.errors import BadInput
 from seedsweep.training import sources
+from seedsweep.trials.spec import Augment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,13 +71,18 @@ def _read(name: str, path: str | None) -> RawArrays:
     return sources.read(name, path)
 
 
-@lru_cache(maxsize=2)
 def load(data: Data) -> Dataset:
     """Load what a trial's data settings name; the second call in a process costs nothing.
 
     Raises:
         BadInput: the data are missing, damaged, or cannot be scaled as asked.
     """
+    # How images are moved while training is the network's affair: the arrays are the same.
+    return _prepared(replace(data, augment=Augment(shift=0, rotate=0, zoom=0)))
+
+
+@lru_cache(maxsize=2)
+def _prepared(data: Data) -> Dataset:
     return prepare(data, _read(data.name, data.path))
 
 

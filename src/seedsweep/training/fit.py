@@ -137,11 +137,12 @@ def _fresh(trial: Trial, dataset: Dataset) -> tuple[keras.Model, keras.Model]:
     keras.config.set_epsilon(1e-7)
     keras.config.set_dtype_policy(trial.precision)
     keras.utils.set_random_seed(trial.seed)
-    whole = network.build(trial.model, trial.reg, dataset.image_shape, dataset.classes)
+    whole = network.build(trial.model, trial.reg, trial.data.augment, dataset.image_shape, dataset.classes)
     model = network.logits_of(whole) if trial.from_logits else whole
+    steps = math.ceil(len(dataset.train) / trial.batch_size)
     model.compile(
-        optimizer=network.optimizer(trial.opt),
-        loss=network.loss(from_logits=trial.from_logits),
+        optimizer=network.optimizer(trial.opt, steps=steps * trial.epochs, steps_an_epoch=steps),
+        loss=network.loss(from_logits=trial.from_logits, smoothing=trial.label_smoothing),
         metrics=["accuracy"],
         # XLA is several times slower on a CPU and breaks TensorFlow's determinism on a GPU; JAX is XLA.
         jit_compile=trial.backend == "jax",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 # Raised whenever our own training code changes what comes out of unchanged settings.
 RECIPE = 3
 
+# Settings that came later, with the value that leaves everything as it was: results from before them stay valid.
+_LATER = {
+    "opt.schedule": "constant",
+    "opt.warmup": 0.0,
+    "label_smoothing": 0.0,
+    "data.augment.shift": 0.0,
+    "data.augment.rotate": 0.0,
+    "data.augment.zoom": 0.0,
+}
 # Words for people: two trials that differ in these alone give the same weights.
 _LABELS = ("model.name", "data.name", "data.path")
 
@@ -27,7 +36,7 @@ def trial_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], 
         versions: name → version of the libraries that compute.
         device: the kind of processor or GPU; equal results are promised for equal kinds only.
     """
-    settings = {key: value for key, value in trial.settings().items() if key not in _LABELS}
+    settings = _telling(trial, _LABELS)
     content = json.dumps([RECIPE, settings, dataset_sha256, dict(versions), device], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -38,8 +47,16 @@ def settings_id(trial: Trial) -> str:
     Trials that share it and not their `trial_id` differ in the content of their images, in versions, thread
     count or device.
     """
-    settings = {key: value for key, value in trial.settings().items() if key not in ("model.name", "threads")}
+    settings = _telling(trial, ("model.name", "threads"))
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _telling(trial: Trial, left_out: Iterable[str]) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in trial.settings().items()
+        if key not in left_out and not (key in _LATER and value == _LATER[key])
+    }
 
 
 def plan_id(trials: Iterable[str]) -> str:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from seedsweep.errors import BadInput
 from seedsweep.trials import checks
 from seedsweep.trials.architecture import Architecture
+from seedsweep.trials.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adadelta", "nadam")
-WITH_MOMENTUM = ("sgd", "rmsprop")
 PENALTIES = ("none", "l1", "l2")
 DATASETS = ("mnist5k", "mnist", "npz")
 SCALES = ("unit", "raw")
@@ -26,62 +25,6 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # NumPy and Keras take 32 bits.
 MAX_SEED = 2**32 - 1
 BACKENDS = ("tensorflow", "jax", "torch")
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """How weights are updated.
-
-    Attributes:
-        name: one of `OPTIMIZERS`.
-        learning_rate: step size, > 0.
-        momentum: in [0, 1), for those in `WITH_MOMENTUM`; None for the others.
-        weight_decay: decoupled decay of all weights a step, for adamw; None for the others.
-    """
-
-    name: str
-    learning_rate: float
-    momentum: float | None
-    weight_decay: float | None
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
-        """Check the group `opt` of a composed config."""
-        checks.known_keys("opt", config, cls.__dataclass_fields__)
-        name = checks.choice("opt.name", config["name"], OPTIMIZERS)
-        return cls(
-            name=name,
-            learning_rate=checks.positive("opt.learning_rate", config["learning_rate"], example="0.001"),
-            momentum=_only_for(
-                "opt.momentum",
-                name,
-                WITH_MOMENTUM,
-                config["momentum"],
-                lambda k, v: checks.fraction(k, v, example="0.9"),
-            ),
-            weight_decay=_only_for(
-                "opt.weight_decay",
-                name,
-                ("adamw",),
-                config["weight_decay"],
-                lambda k, v: checks.at_least_zero(k, v, example="0.004"),
-            ),
-        )
-
-
-def _only_for(key: str, name: str, owners: tuple[str, ...], value: object, check: Any) -> float | None:
-    """Check a setting that only some optimizers have; elsewhere it would be silently ignored."""
-    if name in owners:
-        checked: float = check(key, value)
-        return checked
-    if value is not None:
-        word = key.removeprefix("opt.")
-        raise BadInput(
-            f"opt={name} has no {word}, got {checks.show(value)}",
-            where=key,
-            fix=f"opt={owners[0]} {key}={value}",
-        )
-    return None
 
 
 @dataclass(frozen=True)
@@ -114,6 +57,33 @@ class Regularizer:
 
 
 @dataclass(frozen=True)
+class Augment:
+    """How far training images are moved at random, anew each time; nothing is measured on such images.
+
+    Attributes:
+        shift: pixels, at most, in either direction, ≥ 0.
+        rotate: degrees, at most, in either direction, ≥ 0.
+        zoom: fraction by which they grow or shrink, at most, in [0, 1).
+    """
+
+    shift: float
+    rotate: float
+    zoom: float
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Augment:
+        """Check the group `data.augment` of a composed config."""
+        if not hasattr(config, "items"):
+            checks.refuse("data.augment", "a group of settings", config, "data.augment.shift=2")
+        checks.known_keys("data.augment", config, cls.__dataclass_fields__)
+        return cls(
+            shift=checks.at_least_zero("data.augment.shift", config["shift"], example="2"),
+            rotate=checks.at_least_zero("data.augment.rotate", config["rotate"], example="10"),
+            zoom=checks.fraction("data.augment.zoom", config["zoom"], example="0.1"),
+        )
+
+
+@dataclass(frozen=True)
 class Data:
     """Which images, and how they are split and scaled.
 
@@ -122,12 +92,14 @@ class Data:
         path: the file, for "npz"; for "mnist" optional, None looks in the usual places.
         scale: "unit", whole-number pixels become 0 to 1; "raw", as they are.
         validation: "holdout", a fixed tenth of the training images; "test", the test images themselves.
+        augment: how training images are moved.
     """
 
     name: str
     path: str | None
     scale: str
     validation: str
+    augment: Augment
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Data:
@@ -148,6 +120,7 @@ class Data:
             path=path,
             scale=checks.choice("data.scale", config["scale"], SCALES),
             validation=checks.choice("data.validation", config["validation"], VALIDATIONS),
+            augment=Augment.from_config(config["augment"]),
         )
 
 
@@ -162,6 +135,7 @@ class Trial:
         precision: Keras' dtype policy.
         from_logits: whether the cross-entropy is computed from the logits, as Keras does today; False
             takes the probabilities, clipped to [10⁻⁷, 1 - 10⁻⁷], whose gradient is 0 where they are clipped.
+        label_smoothing: part of each label that is spread over all classes, in [0, 1).
         backend: the library that Keras computes with.
         threads: CPU threads of this trial, ≥ 1; they are part of what fixes its result.
     """
@@ -175,6 +149,7 @@ class Trial:
     batch_size: int
     precision: str
     from_logits: bool
+    label_smoothing: float
     backend: str
     threads: int
 
@@ -192,17 +167,21 @@ class Trial:
         for group in ("model", "opt", "reg", "data"):
             if not hasattr(config[group], "items"):
                 checks.refuse(group, "a group of settings", config[group], f"one of its choices: {group}=…")
+        opt, epochs = Optimizer.from_config(config["opt"]), checks.whole("epochs", config["epochs"], example=12)
+        if opt.warmup >= epochs:
+            checks.refuse("opt.warmup", f"less than the {epochs} epochs", opt.warmup, "opt.warmup=0")
         return cls(
             model=Architecture.from_config(config["model"]),
-            opt=Optimizer.from_config(config["opt"]),
+            opt=opt,
             reg=Regularizer.from_config(config["reg"]),
             data=Data.from_config(config["data"]),
             # 0 is refused because libraries take it for "draw one": KerasTuner does `seed or randint`.
             seed=checks.whole("seed", config["seed"], at_most=MAX_SEED),
-            epochs=checks.whole("epochs", config["epochs"], example=12),
+            epochs=epochs,
             batch_size=checks.whole("batch_size", config["batch_size"], example=128),
             precision=checks.choice("precision", config["precision"], PRECISIONS),
             from_logits=checks.flag("from_logits", config["from_logits"]),
+            label_smoothing=checks.fraction("label_smoothing", config["label_smoothing"], example="0.1"),
             backend=checks.choice("backend", config["backend"], BACKENDS),
             threads=checks.whole("threads", config["threads"]),
         )
@@ -222,9 +201,14 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def setting_names() -> list[str]:
     """Return the dotted path of every setting that a trial has."""
-    groups = {"model": Architecture, "opt": Optimizer, "reg": Regularizer, "data": Data}
-    names: list[str] = []
-    for field in Trial.__dataclass_fields__:
-        group = groups.get(field)
-        names += [f"{field}.{inner}" for inner in group.__dataclass_fields__] if group else [field]  # type: ignore[attr-defined]
-    return names
+    return list(_names("", Trial))
+
+
+def _names(prefix: str, kind: Any) -> Iterator[str]:
+    groups = {"model": Architecture, "opt": Optimizer, "reg": Regularizer, "data": Data, "augment": Augment}
+    for field in kind.__dataclass_fields__:
+        name = f"{prefix}.{field}" if prefix else field
+        if field in groups:
+            yield from _names(name, groups[field])
+        else:
+            yield name
