@@ -62,7 +62,7 @@ def test_a_reader_sees_the_verdict():
     against, p = cells(text, "sgd")[4:6]
     assert against.startswith("-2.33 (-4.23 to -0.44) worse")
     assert p == "0.034"
-    assert "p allows for 1 comparisons (Holm)" in text
+    assert "p allows for 1 comparison (Holm)" in text
 
 
 def test_known_answers_bring_the_images_noise_in():
@@ -87,12 +87,45 @@ def test_a_trial_without_answers_leaves_seeds_as_the_only_noise():
     assert "only seeds count as noise" in made.markdown()
 
 
-def test_answers_to_other_images_are_never_paired():
-    """Two data sets with equally many test images: image 5 of one is not image 5 of the other."""
-    there = [replace(one, tags={**one.tags, "dataset_sha256": "cd" * 32}) for one in seeds(SGD)]
-    made = table_of(sweep_of([*seeds(ADAM), *there]), answers)
-    assert made.rows[1].against.noise == "seeds"
-    assert made.rows[1].new_images is not None
+def elsewhere(trials):
+    """The same trials, on other images."""
+    return [replace(one, tags={**one.tags, "dataset_sha256": "cd" * 32}) for one in trials]
+
+
+def test_rows_with_other_test_images_are_not_compared():
+    """Image 5 of one set is not image 5 of the other, and what makes a set easy is no merit of a network."""
+    made = table_of(sweep_of([*TWO, *elsewhere(seeds((0.90, 0.91, 0.93)))]), answers)
+    assert [row.against is not None for row in made.rows] == [False, True, False]
+    assert made.rows[2].new_images is not None
+    assert made.family == 1
+    assert "Not compared, for fewer than two common seeds or other test images: adam" in made.markdown()
+    grid = [*seeds(ADAM), *seeds(SGD, **{"opt.name": "sgd"})]
+    both = table_of(sweep_of([*grid, *elsewhere([replace(one) for one in grid])]), answers)
+    assert both.effects.effects == ()
+
+
+def test_two_rows_of_one_name_are_told_apart():
+    """Only one of them is the best."""
+    made = table_of(sweep_of([*seeds(ADAM), *elsewhere(seeds(SGD)), *seeds((0.9, 0.91, 0.93), epochs="3")]))
+    assert [row.is_baseline for row in made.rows] == [True, False, False]
+
+
+def test_a_row_that_cannot_be_compared_is_no_baseline():
+    """A single lucky seed stands on top, and takes no other row's comparison away."""
+    made = table(*TWO, trial(0.995, **{"opt.name": "nadam"}))
+    assert made.rows[0].variant == "nadam"
+    assert made.baseline == "adam"
+    text = made.markdown()
+    assert cells(text, "adam")[4] == "best"
+    assert "worse" in cells(text, "sgd")[4]
+    assert "Not compared, for fewer than two common seeds or other test images: nadam" in text
+
+
+def test_differences_over_common_seeds_are_said_to_be():
+    """A row that lacks a seed is compared on the others."""
+    made = table(*seeds(ADAM), *seeds(SGD[:2], **{"opt.name": "sgd"}))
+    assert made.rows[1].against.difference == pytest.approx((0.95 + 0.955 - 0.98 - 0.97) / 2)
+    assert "a difference is over those that both rows have" in made.markdown()
 
 
 def test_nothing_is_compared_with_single_seeds():
@@ -145,6 +178,40 @@ def test_reported_values_are_set_beside_ours():
     assert [found.inside for found in single.reported] == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "reported", "inside"),
+    [
+        ((0.98, 0.98), "98.1", None),  # two seeds can agree by chance: nothing is known of a third
+        ((0.98, 0.98), "98", True),
+        ((0.98, 0.97, 0.99), "93.03", True),  # 93.0316 is the lower end; reported figures are rounded to two decimals
+        ((0.98, 0.97, 0.99), "93.02", False),
+    ],
+)
+def test_what_is_not_known_is_not_called_outside(accuracies, reported, inside):
+    """An interval without width is none, and a rounded figure is not exact."""
+    tags = {"row": "k", "row_title": "k", "reported": reported}
+    (row,) = table(*seeds(accuracies, tags)).rows
+    assert [found.inside for found in row.reported] == [inside]
+
+
+def test_equal_rows_of_one_sweep_are_not_called_earlier():
+    """They were trained once, in this sweep."""
+    one, other = seeds(ADAM, {"row": "a", "row_title": "a"}), seeds(ADAM, {"row": "b", "row_title": "b"})
+    twins = [
+        replace(two, run_id=f"twin of {two.run_id}", tags={**two.tags, "reused_from": first.run_id})
+        for first, two in zip(one, other, strict=True)
+    ]
+    notes = " ".join(table(*one, *twins).footnotes)
+    assert "3 of these trials are the same as another row's, and trained once." in notes
+    assert "earlier sweep" not in notes
+
+
+def test_a_row_s_key_is_a_baseline():
+    """Though another key begins with it."""
+    rows = [seeds(values, {"row": key, "row_title": f"{key}: x"}) for key, values in (("k", SGD), ("k-2", ADAM))]
+    assert table_of(sweep_of([*rows[0], *rows[1]]), baseline="k").baseline == "k: x"
+
+
 def test_rows_with_equal_settings_are_two_rows():
     """Two authors may have described the same system."""
     one, other = ({"row": key, "row_title": key} for key in ("a", "b"))
@@ -174,6 +241,7 @@ def test_no_grid_has_no_effects_and_says_why():
     assert table(*TWO).effects.reason == "no grid of two settings or more"
     holed = table(*GRID[:-3])
     assert holed.effects.reason.startswith("1 of 4 combinations is missing")
+    assert "What one setting is worth is not said: 1 of 4 combinations is missing" in holed.markdown()
     assert "Worth" not in holed.markdown()
 
 

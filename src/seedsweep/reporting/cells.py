@@ -31,7 +31,7 @@ def effect_columns(effects: Sequence[Effect]) -> list[dict[str, str]]:
     return [
         {
             "Change": " and ".join(map(_change, effect.factors, effect.references, effect.levels)),
-            "Worth, points": f"{100 * effect.value:+.2f}",
+            "Worth, points": _signed(effect.value),
             "95 % CI": _points(effect.low, effect.high),
             "p (Holm)": _p(effect.adjusted),
         }
@@ -52,7 +52,7 @@ def _row(row: Row, table: Table) -> dict[str, str]:
         "Test accuracy, %": _spread(row.test),
         "95 % CI": _percents(row.test.low, row.test.high) if row.test else MISSING,
         "… with new images": _percents(row.new_images.low, row.new_images.high) if row.new_images else MISSING,
-        f"Against the {base}": base if row.variant == table.baseline else _against(against),
+        f"Against the {base}": base if row.is_baseline else _against(against),
         "p (Holm)": _p(against.adjusted) if against else MISSING,
         "Seeds needed": str(against.needed) if against and against.needed else MISSING,
         "Reported, %": ", ".join(map(_reported, row.reported)) or MISSING,
@@ -75,7 +75,13 @@ def _percents(low: float | None, high: float | None) -> str:
 
 
 def _points(low: float | None, high: float | None) -> str:
-    return MISSING if low is None or high is None else f"{100 * low:+.2f} to {100 * high:+.2f}"
+    return MISSING if low is None or high is None else f"{_signed(low)} to {_signed(high)}"
+
+
+def _signed(difference: float) -> str:
+    """Return points with their sign; nothing has none."""
+    text = f"{100 * difference:+.2f}"
+    return "0.00" if text in ("-0.00", "+0.00") else text
 
 
 def _against(found: Comparison | None) -> str:
@@ -83,7 +89,7 @@ def _against(found: Comparison | None) -> str:
     if found is None or found.difference is None or found.low is None:
         return MISSING
     verdict = "tied" if found.tied else "worse" if found.difference < 0 else "better"
-    return f"{100 * found.difference:+.2f} ({_points(found.low, found.high)}) {verdict}"
+    return f"{_signed(found.difference)} ({_points(found.low, found.high)}) {verdict}"
 
 
 def _p(value: float | None) -> str:

@@ -79,7 +79,8 @@ def compare(rows: Mapping[str, Scores], baseline: str | None = None) -> Comparis
 
     Args:
         rows: name → what its trials reached.
-        baseline: the name of a row; by default the one with the highest mean accuracy, the first of equals.
+        baseline: the name of a row; by default the one with the highest mean accuracy, the first of equals, among
+            those that share two seeds with another row.
 
     Raises:
         KeyError: for a baseline that is no row.
@@ -101,8 +102,15 @@ def compare(rows: Mapping[str, Scores], baseline: str | None = None) -> Comparis
 
 
 def _best(rows: Mapping[str, Scores]) -> str | None:
+    """Return the row with the highest mean among those that can be compared with another one, else among all."""
     means = {name: fmean(row.accuracies.values()) for name, row in rows.items() if row.accuracies}
-    return max(means, key=means.__getitem__, default=None)
+    able = {name: mean for name, mean in means.items() if _has_company(name, rows)}
+    return max(able or means, key=means.__getitem__, default=None)
+
+
+def _has_company(name: str, rows: Mapping[str, Scores]) -> bool:
+    own = set(rows[name].accuracies)
+    return any(len(own & set(row.accuracies)) >= 2 for other, row in rows.items() if other != name)
 
 
 def _comparison(found: Contrast, adjusted: float | None) -> Comparison:

@@ -92,7 +92,7 @@ def to_html(table: Table) -> str:
 def to_csv(table: Table) -> str:
     """Return one line a variant with unrounded numbers; accuracies are fractions of 1."""
     out = io.StringIO()
-    records = [_record(row) for row in table.rows]
+    records = [{**_record(row), "baseline": table.baseline} for row in table.rows]
     writer = csv.DictWriter(out, fieldnames=list(records[0]) if records else ["variant"], lineterminator="\n")
     writer.writeheader()
     for record in records:
@@ -139,6 +139,7 @@ def to_latex(table: Table) -> str:
         aligned = "".join("l" if name in TEXTS else "r" for name in frame.columns)
         parts.append(f"\n{latex_text(above)}\n\n" if above else "")
         parts.append(frame.style.hide(axis="index").to_latex(hrules=True, column_format=aligned))
+    parts += [f"\n{latex_text(note)}\n" for note in table.footnotes]
     return "".join(parts)
 
 
@@ -153,6 +154,9 @@ _LATEX = {
     "±": r"$\pm$",
     "–": "--",
     "·": r"$\cdot$",
+    "→": r"$\to$",
+    "≥": r"$\geq$",
+    "…": r"\dots{}",
     **{sign: f"\\{sign}" for sign in "&%$#_"},
 }
 

@@ -155,7 +155,8 @@ def seeds_needed(differences: Sequence[float]) -> SeedsNeeded | None:
         differences: paired differences in accuracy, one a seed.
 
     Returns:
-        None when fewer than two seeds are known.
+        None when fewer than two seeds are known, or all differences are the same: accuracies are counts over
+        images, so few seeds can agree by chance, and the spread is not known.
     """
     if len(differences) < 2:
         return None
@@ -163,7 +164,7 @@ def seeds_needed(differences: Sequence[float]) -> SeedsNeeded | None:
         return SeedsNeeded(MOST_SEEDS, more=True)
     mean, std = abs(fmean(differences)), stdev(differences)
     if std < _NO_SPREAD:
-        return SeedsNeeded(2, more=False)
+        return None
     candidates = range(2, MOST_SEEDS + 1)
     place = bisect_left(candidates, POWER, key=lambda n: _power(n, mean / std))
     return SeedsNeeded(min(candidates[0] + place, MOST_SEEDS), more=place == len(candidates))

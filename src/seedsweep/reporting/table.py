@@ -6,7 +6,7 @@ Not here: the words around it, see `wording`; how it is written as Markdown and 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     Correct = Callable[[TrialRecord], NDArray[np.bool_] | None]
 
 
+# Reported percents have two decimals.
+_ROUNDING = 0.5e-4
 # Beyond, effects are too many to be read.
 _LARGEST_GRID = 200
 
@@ -43,8 +45,8 @@ class Reported:
 
     Attributes:
         percent: as it was reported.
-        inside: whether it lies where one further run of ours would fall in 95 of 100 cases; None for fewer than
-            two seeds.
+        inside: whether it lies, as far as it is rounded, where one further run of ours would fall in 95 of 100
+            cases; None where the spread over seeds is not known.
     """
 
     percent: float
@@ -63,7 +65,8 @@ class Row:
         new_images: the mean with an interval for new seeds and new test images together; None where fewer than two
             seeds or their answers are known.
         validation: accuracy on the validation images after the last epoch; None when no trial finished.
-        against: the comparison with the baseline; None for the baseline itself, and when no trial finished.
+        is_baseline: whether the others are set against it.
+        against: the comparison with the baseline; None where there is none.
         reported: what somebody else reported of it.
         parameters: number of weights; None when no trial finished.
         train_seconds: mean wall time of the epochs; None when no trial finished.
@@ -77,6 +80,7 @@ class Row:
     test: Summary | None
     new_images: Estimate | None
     validation: Summary | None
+    is_baseline: bool
     against: Comparison | None
     reported: tuple[Reported, ...]
     parameters: int | None
@@ -95,6 +99,7 @@ class Table:
         rows: best test accuracy first; variants without a finished trial last.
         baseline: the variant that the others are set against; None when no two can be compared.
         baseline_is_best: whether it was taken for being the best, and not asked for.
+        family: the number of comparisons that the p-values allow for.
         effects: what changing one setting is worth, over a full grid.
         footnotes: what a reader must know to read the numbers.
     """
@@ -104,6 +109,7 @@ class Table:
     rows: tuple[Row, ...]
     baseline: str | None
     baseline_is_best: bool
+    family: int
     effects: Effects
     footnotes: tuple[str, ...]
 
@@ -119,7 +125,12 @@ class _Variant:
     key: str
     name: str
     levels: Mapping[str, str]
-    trials: list[TrialRecord]
+    trials: Sequence[TrialRecord]
+
+    @property
+    def images(self) -> str:
+        """The identity of its images, those for testing among them."""
+        return self.trials[0].tags.get("dataset_sha256", "")
 
     @property
     def finished(self) -> list[TrialRecord]:
@@ -147,20 +158,33 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
     # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
     variants = sorted(in_order, key=lambda variant: (-variant.accuracy, variant.name))
     scores = {variant.key: _scores(variant.finished, correct) for variant in variants}
-    compared = compare(_comparable(sweep, scores), _named(baseline, variants) if baseline else None)
+    compared = _compared(variants, scores, baseline)
     rows = [_row(variant, scores[variant.key], compared) for variant in variants]
-    # Without an interval nothing was compared, and no row is shown as better than another.
-    is_compared = any(row.against and row.against.low is not None for row in rows)
     table = Table(
         title=sweep.name,
         heading=wording.heading(sweep),
         rows=tuple(rows),
-        baseline=next((v.name for v in variants if is_compared and v.key == compared.baseline), None),
+        baseline=next((row.variant for row in rows if row.is_baseline), None),
         baseline_is_best=compared.chosen,
+        family=compared.family,
         effects=_effects(in_order, scores),
         footnotes=(),
     )
-    return wording.with_footnotes(table, sweep, compared.family)
+    return replace(table, footnotes=wording.footnotes(table, sweep))
+
+
+def _compared(variants: Sequence[_Variant], scores: Mapping[str, Scores], baseline: str | None) -> Comparisons:
+    """Compare the variants that were tested on the same images as the baseline: others say nothing of each other."""
+    named = _named(baseline, variants) if baseline else None
+    finished = [variant for variant in variants if variant.finished]
+    if not finished:
+        return Comparisons(None, named is None, 0, {})
+    images = next((variant.images for variant in variants if variant.key == named), finished[0].images)
+    found = compare({v.key: scores[v.key] for v in variants if v.images == images}, named)
+    # Without an interval nothing was compared, and no row is shown as better than another.
+    if any(one.low is not None for one in found.rows.values()):
+        return found
+    return replace(found, baseline=None, rows={})
 
 
 def _variants(sweep: SweepRecord) -> list[_Variant]:
@@ -189,26 +213,26 @@ def _effects(variants: Sequence[_Variant], scores: Mapping[str, Scores]) -> Effe
     factors = {factor for variant in variants for factor in variant.levels}
     if len(factors) < 2 or any(variant.trials[0].tags.get("row") for variant in variants):
         return Effects((), (), "no grid of two settings or more")
+    if len({variant.images for variant in variants}) > 1:
+        return Effects((), (), "not all variants were tested on the same images")
     if len(variants) > _LARGEST_GRID:
         return Effects((), (), f"more than {_LARGEST_GRID} combinations")
     return factor_effects([Cell(variant.levels, scores[variant.key]) for variant in variants])
 
 
-def _comparable(sweep: SweepRecord, scores: Mapping[str, Scores]) -> Mapping[str, Scores]:
-    """Forget single answers where variants were tested on different images: those cannot be paired."""
-    if len({trial.tags.get("dataset_sha256") for trial in sweep.trials}) < 2:
-        return scores
-    return {name: Scores(score.accuracies) for name, score in scores.items()}
-
-
 def _named(wanted: str, variants: Sequence[_Variant]) -> str:
-    """Return the key of the variant with a name, or of the only one whose name begins so."""
-    names = [variant.name for variant in variants]
-    found = [name for name in names if name == wanted] or [name for name in names if name.startswith(wanted)]
+    """Return the key of the variant with a name, of a row with that key, or of the only one that begins so."""
+    names = {variant.key: variant.name for variant in variants}
+    rows = {variant.key: variant.trials[0].tags.get("row") for variant in variants}
+    found = (
+        [key for key, name in names.items() if name == wanted]
+        or [key for key, row in rows.items() if row == wanted]
+        or [key for key, name in names.items() if name.startswith(wanted)]
+    )
     if len(found) == 1:
-        return next(variant.key for variant in variants if variant.name == found[0])
+        return found[0]
     problem = f"{len(found)} variants begin with '{wanted}'" if found else f"no variant '{wanted}'"
-    close = did_you_mean(wanted, names) or (found or names or ["…"])[0]
+    close = did_you_mean(wanted, list(names.values())) or next((names[key] for key in found or names), "…")
     raise BadInput(problem, where="--baseline", fix=f"--baseline '{close}'")
 
 
@@ -224,6 +248,7 @@ def _row(variant: _Variant, scores: Scores, compared: Comparisons) -> Row:
         test=summarize(accuracies) if finished else None,
         new_images=crossed_accuracy(np.stack(list(scores.correct.values()))) if is_known else None,
         validation=summarize([trial.metrics["val_accuracy"] for trial in finished]) if finished else None,
+        is_baseline=variant.key == compared.baseline,
         against=compared.rows.get(variant.key) if finished else None,
         reported=_reported(tags.get("reported", ""), accuracies),
         parameters=int(finished[0].tags["parameters"]) if finished else None,
@@ -234,13 +259,19 @@ def _row(variant: _Variant, scores: Scores, compared: Comparisons) -> Row:
 
 
 def _reported(text: str, accuracies: Sequence[float]) -> tuple[Reported, ...]:
-    interval = prediction_interval(accuracies) if len(accuracies) > 1 else None
     percents = [float(part) for part in text.split(",") if part.strip()]
-    # Both are counts of images: equal ones must not differ by the last bit of a division.
-    return tuple(
-        Reported(percent, None if interval is None else interval[0] - 1e-9 <= percent / 100 <= interval[1] + 1e-9)
-        for percent in percents
-    )
+    return tuple(Reported(percent, _is_inside(percent / 100, accuracies)) for percent in percents)
+
+
+def _is_inside(reported: float, accuracies: Sequence[float]) -> bool | None:
+    interval = prediction_interval(accuracies) if len(accuracies) > 1 else None
+    if interval is None:
+        return None
+    low, high = interval
+    if low - _ROUNDING <= reported <= high + _ROUNDING:
+        return True
+    # Few seeds can agree by chance, and then nothing is known of how far a further one may lie.
+    return None if high - low < _ROUNDING else False
 
 
 def _unfinished(trials: Sequence[TrialRecord]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from seedsweep.reporting.table import Table
+    from seedsweep.reporting.table import Row, Table
     from seedsweep.trials.record import SweepRecord
 
 
@@ -42,27 +41,30 @@ def _in_order(values: Iterable[str]) -> list[str]:
         return distinct
 
 
-def with_footnotes(table: Table, sweep: SweepRecord, family: int) -> Table:
-    """Return the table with what must be said of it.
+def footnotes(table: Table, sweep: SweepRecord) -> tuple[str, ...]:
+    """Return what must be said of a table.
 
     Args:
         table: without footnotes.
         sweep: what it was made of.
-        family: the number of comparisons that its p-values allow for.
     """
-    notes = (*_of_trials(sweep), *_of_intervals(table), *_of_comparisons(table, family), *_of_reported(table, sweep))
-    return replace(table, footnotes=notes)
+    return (*_of_trials(sweep), *_of_intervals(table), *_of_comparisons(table), *_of_reported(table, sweep))
 
 
 def _of_trials(sweep: SweepRecord) -> Iterator[str]:
     if (idle := sweep.planned - len(sweep.trials)) > 0:
         yield f"{idle} of {sweep.planned} trials are not in this table: they were not started yet."
-    if reused := sum("reused_from" in trial.tags for trial in sweep.trials):
+    own = {trial.run_id for trial in sweep.trials}
+    links = [trial.tags["reused_from"] for trial in sweep.trials if "reused_from" in trial.tags]
+    if reused := sum(origin not in own for origin in links):
         were = "was" if reused == 1 else "were"
         yield (
             f"{reused} of these trials {were} trained for an earlier sweep: the same settings, images, versions, "
             "threads and kind of device."
         )
+    if twins := sum(origin in own for origin in links):
+        are = "is" if twins == 1 else "are"
+        yield f"{twins} of these trials {are} the same as another row's, and trained once."
 
 
 def _of_intervals(table: Table) -> Iterator[str]:
@@ -74,17 +76,24 @@ def _of_intervals(table: Table) -> Iterator[str]:
         yield "n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep."
 
 
-def _of_comparisons(table: Table, family: int) -> Iterator[str]:
+def _of_comparisons(table: Table) -> Iterator[str]:
+    if table.effects.reason and any(row.seeds[1:] for row in table.rows) and "combination" in table.effects.reason:
+        yield f"What one setting is worth is not said: {table.effects.reason}."
     compared = [row.against for row in table.rows if row.against]
-    if not any(found.p is not None for found in compared):
+    if table.baseline is None:
         return
     of = "the best row, which the data chose" if table.baseline_is_best else f"'{table.baseline}'"
     noises = {found.noise for found in compared if found.noise}
     by = "seed and test image" if noises == {"seeds and images"} else "seed"
     yield (
         f"Differences are to {of}, in percentage points, paired by {by}, with their 95 % intervals. p allows for "
-        f"{family} comparisons (Holm). Tied: p ≥ 0.05, so that the difference cannot be told from noise."
+        f"{table.family} comparison{'s' * (table.family > 1)} (Holm). Tied: p ≥ 0.05, so that the difference cannot be "
+        "told from noise."
     )
+    if len({row.seeds for row in table.rows if row.seeds}) > 1:
+        yield "Not all rows have the same seeds; a difference is over those that both rows have."
+    if alone := [row.variant for row in table.rows if row.seeds and not row.is_baseline and not _was_tested(row)]:
+        yield f"Not compared, for fewer than two common seeds or other test images: {'; '.join(alone)}."
     ends = [(found.low, found.high) for found in compared if found.tied]
     if any(low is not None and high is not None and not low <= 0 <= high for low, high in ends):
         yield (
@@ -93,10 +102,16 @@ def _of_comparisons(table: Table, family: int) -> Iterator[str]:
         )
     if len(noises) > 1:
         yield "Where the answers to single test images are not known for both rows, only seeds count as noise."
+    if not any(found.needed for found in compared):
+        return
     yield (
         "Seeds needed: with how many a paired t test at 5 % would tell the two rows apart on these test images, with a "
         "power of 0.8, if difference and spread are those seen here."
     )
+
+
+def _was_tested(row: Row) -> bool:
+    return row.against is not None and row.against.low is not None
 
 
 def _of_reported(table: Table, sweep: SweepRecord) -> Iterator[str]:
