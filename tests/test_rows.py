@@ -1,9 +1,11 @@
 """Named rows: what a sweep's file lists is trained as it says, told apart, and told again in the table."""
 
 import re
+import shlex
 
 import pytest
 from conftest import ROOT, store_of
+from omegaconf import OmegaConf
 
 from seedsweep.errors import BadInput
 from seedsweep.rows import NamedRow, named_rows
@@ -26,6 +28,20 @@ def test_only_picks_rows_and_keeps_the_file_s_order():
     assert list(named_rows({"rows": rows, "only": "b"})) == ["b"]
 
 
+def test_keys_need_not_be_texts():
+    """YAML reads some of them as numbers and truth values; a row may be nothing but its key."""
+    sweeper = OmegaConf.create("{rows: {2: {name: two}, true: , 2.5: }, only: [2, true]}")
+    assert [row.title for row in named_rows(sweeper).values()] == ["2: two", "true"]
+    assert list(named_rows(OmegaConf.create("{rows: {1: , 2: }, only: 2}"))) == ["2"]
+
+
+def test_what_other_settings_refer_to_is_no_row_s_affair():
+    """A `params` that takes a value from elsewhere is resolved where that is."""
+    assert named_rows(OmegaConf.create({"params": {"epochs": "${batch_size}"}, "rows": {"a": {}}})) == {
+        "a": NamedRow("a")
+    }
+
+
 @pytest.mark.parametrize(
     ("sweeper", "what", "fix"),
     [
@@ -42,12 +58,14 @@ def test_only_picks_rows_and_keeps_the_file_s_order():
         ({"rows": {"a": {"reported": [0.5, 101]}}}, "in percent, from 0 to 100, got 101", "reported: [98.66"),
         ({"rows": {"a": {"name": 3}}}, "hydra.sweeper.rows.a.name must be a text, got 3", "name="),
         ({"rows": {"a": {"name": "${nope}"}}}, "'nope' not found", "a value"),
+        ({"rows": {"a": {"overrides": ["rerun=true"]}}}, "rerun holds for a whole sweep", "rerun=true on the command"),
+        ({"rows": {"a": {"overrides": ["+tracking.name=x"]}}}, "tracking.name holds for a whole sweep", "tracking"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_refused_by_name(sweeper, what, fix):
     """The error says which, what was received and what to write."""
     with pytest.raises(BadInput) as refused:
-        named_rows(sweeper)
+        named_rows(OmegaConf.create(sweeper))
     assert what in refused.value.what
     assert fix in refused.value.fix
 
@@ -126,3 +144,14 @@ def test_a_row_s_words_are_part_of_the_sweep(sweep):
     assert len(trying.lines("begin")) == 1
     (trial,) = find_sweep(store_of(trying.directory), None).trials
     assert (trial.tags["row_title"], trial.tags["reported"]) == ("a", "50")
+
+
+def test_a_trial_of_a_named_sweep_can_be_typed_again(sweep):
+    """Its `reproduce` tag trains the one trial, not the sweep that the file names."""
+    trying = sweep([1, 2], "hydra.launcher.workers=1", "sweeps=depth", EPOCH_SECONDS=0)
+    assert trying.run() == 0, trying.output
+    trial = find_sweep(store_of(trying.directory), None).trials[1]
+    python, script, *trying.arguments = shlex.split(trial.tags["reproduce"])
+    assert (python, script) == ("python", "sweep.py")
+    assert trying.run() == 0, trying.output
+    assert f"was trained before, as run {trial.run_id}" in trying.output

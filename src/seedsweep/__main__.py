@@ -74,7 +74,10 @@ def _report(chosen: argparse.Namespace) -> None:
         raise _unwritable(error, chosen.output) from error
     for form, writer in WRITERS.items():
         _write(chosen.output / f"table.{EXTENSIONS.get(form, form)}", writer(table))
-    draw_pictures(store, sweep, table, chosen.output)
+    try:
+        draw_pictures(store, sweep, table, chosen.output)
+    except OSError as error:
+        raise _unwritable(error, chosen.output) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -262,4 +262,8 @@ def typed_overrides(hydra_config: HydraConf) -> list[str]:
 
 def reproduce_command() -> str:
     """Return the command line that trains the current config's trial again."""
-    return shlex.join(["python", "sweep.py", *typed_overrides(HydraConfig.get())])
+    overrides = typed_overrides(HydraConfig.get())
+    if any(text.startswith("sweeps=") for text in overrides):
+        # The file may set what its trials share; that it names a sweep is no reason to refuse one of them.
+        overrides.append("hydra.mode=RUN")
+    return shlex.join(["python", "sweep.py", *overrides])

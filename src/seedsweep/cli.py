@@ -105,10 +105,11 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
                 fix=f"-m {match[1]}={match[2].replace(' ', '')} trains one after another",
             )
     asks = parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion or parsed.experimental_rerun
-    if asks or parsed.multirun or any(text.startswith("hydra.mode=") for text in parsed.overrides):
+    modes = [text for text in parsed.overrides if text.startswith("hydra.mode=")]
+    if asks or parsed.multirun or (modes and modes[-1] != "hydra.mode=RUN"):
         return
     config = _composed(parsed, config_directory)
-    if config.hydra.sweeper.get("params") or config.hydra.sweeper.get("rows"):
+    if not modes and (config.hydra.sweeper.get("params") or config.hydra.sweeper.get("rows")):
         raise BadInput(
             "a sweep was named, and this trains one trial",
             where="sweeps",

@@ -9,17 +9,19 @@ import numpy as np
 
 from seedsweep.errors import BadInput
 from seedsweep.reporting.table import table_of
-from seedsweep.tracking.answers import read_answers
+from seedsweep.tracking.answers import AnswerReader
 from seedsweep.tracking.reading import read_epochs
 from seedsweep.training import dataset
-from seedsweep.trials.spec import Data
+from seedsweep.trials.spec import Augment, Data
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from seedsweep.reporting.table import Row, Table
+    from seedsweep.tracking.answers import Answers
     from seedsweep.tracking.store import Store
     from seedsweep.trials.record import SweepRecord, TrialRecord
 
@@ -37,15 +39,11 @@ def table_from(store: Store, sweep: SweepRecord, baseline: str | None = None) ->
     Raises:
         BadInput: there is no such variant.
     """
-    labels: dict[str, NDArray[np.integer]] = {}
+    reader = AnswerReader(store)
 
     def correct(trial: TrialRecord) -> NDArray[np.bool_] | None:
-        images = trial.tags.get("dataset_sha256", trial.run_id)
-        answers = read_answers(store, trial, labels.get(images))
-        if answers is None:
-            return None
-        labels[images] = answers.label
-        return answers.correct
+        answers = reader.read(trial)
+        return None if answers is None else answers.correct
 
     return table_of(sweep, correct, baseline)
 
@@ -53,7 +51,8 @@ def table_from(store: Store, sweep: SweepRecord, baseline: str | None = None) ->
 def draw_pictures(store: Store, sweep: SweepRecord, table: Table, directory: Path) -> list[Path]:
     """Draw a sweep's pictures into a directory that exists; returns what was drawn.
 
-    The images are looked for where the trials found them; where they are gone, their pictures are left out.
+    The images are looked for where the trials found them; where they are gone or others by now, their pictures are
+    left out.
 
     Raises:
         OSError: there is no room.
@@ -63,14 +62,35 @@ def draw_pictures(store: Store, sweep: SweepRecord, table: Table, directory: Pat
         return []
     trials = {trial.run_id: trial for trial in sweep.trials}
     drawn = [_draw_accuracies(table, directory), _draw_curves(store, sweep, table, trials, directory)]
+    reader = AnswerReader(store)
+    answers = [found for run_id in best.trials if (found := reader.read(trials[run_id]))]
+    if answers:
+        drawn.append(_draw_confusion(best, answers, directory))
     try:
-        images = dataset.load(_data_of(trials[best.trials[0]]))
+        images = _same_images(trials[best.trials[0]])
     except BadInput as error:
         log.warning("no pictures of the images: %s", error.what)
         return drawn
-    answers = [read_answers(store, trials[run_id]) for run_id in best.trials]
-    known = [found.predicted for found in answers if found and len(found.predicted) == len(images.test)]
-    return [*drawn, *_draw_images(images, directory), *(_draw_answers(images, known, best, directory) if known else [])]
+    drawn += _draw_images(images, directory)
+    if answers:
+        drawn.append(_draw_mistakes(best, answers, images, directory))
+    return drawn
+
+
+def _same_images(trial: TrialRecord) -> dataset.Dataset:
+    """Load the images that a trial was trained and tested on.
+
+    Raises:
+        BadInput: they are gone, or others stand in their place.
+    """
+    name, path, scale, validation = (trial.settings[f"data.{key}"] for key in ("name", "path", "scale", "validation"))
+    still = Augment(shift=0, rotate=0, zoom=0)
+    found = dataset.load(Data(name, None if path == "null" else path, scale, validation, still))
+    if found.sha256 != trial.tags.get("dataset_sha256"):
+        raise BadInput(
+            f"{name if path == 'null' else path} has other images by now", where="data.path", fix="restore them"
+        )
+    return found
 
 
 def _draw_accuracies(table: Table, directory: Path) -> Path:
@@ -129,11 +149,6 @@ def _has_dropout(trial: TrialRecord) -> bool:
     return any(float(rate) > 0 for rate in rates.replace("[", "").replace("]", "").split(",") if rate)
 
 
-def _data_of(trial: TrialRecord) -> Data:
-    told = {name: trial.settings[f"data.{name}"] for name in Data.__dataclass_fields__}
-    return Data.from_config({**told, "path": None if told["path"] == "null" else told["path"]})
-
-
 def _draw_images(images: dataset.Dataset, directory: Path) -> list[Path]:
     from seedsweep.reporting.pictures.mosaic import draw_mosaic
     from seedsweep.reporting.pictures.thumbnails import draw_sample
@@ -146,16 +161,21 @@ def _draw_images(images: dataset.Dataset, directory: Path) -> list[Path]:
     return [sample, mosaic]
 
 
-def _draw_answers(
-    images: dataset.Dataset, predicted: list[NDArray[np.integer]], best: Row, directory: Path
-) -> list[Path]:
+def _draw_confusion(best: Row, answers: Sequence[Answers], directory: Path) -> Path:
     from seedsweep.reporting.pictures.confusion import draw_confusion
     from seedsweep.reporting.pictures.mistakes import confusion_of
+
+    label, predicted = answers[0].label, np.stack([found.predicted for found in answers])
+    counts = confusion_of(label, predicted, int(max(label.max(), predicted.max())) + 1)
+    path = directory / "confusion.png"
+    draw_confusion(counts, title=best.variant, path=path, seeds=len(answers))
+    return path
+
+
+def _draw_mistakes(best: Row, answers: Sequence[Answers], images: dataset.Dataset, directory: Path) -> Path:
     from seedsweep.reporting.pictures.thumbnails import draw_mistakes
 
-    confusion, mistakes = directory / "confusion.png", directory / "mistakes.png"
-    together = np.stack(predicted)
-    counts = confusion_of(images.test.y, together, images.classes)
-    draw_confusion(counts, title=best.variant, path=confusion, seeds=len(predicted))
-    draw_mistakes(images.test.x, images.test.y, together, title=best.variant, path=mistakes)
-    return [confusion, mistakes]
+    path = directory / "mistakes.png"
+    predicted = np.stack([found.predicted for found in answers])
+    draw_mistakes(images.test.x, images.test.y, predicted, title=best.variant, path=path)
+    return path

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedsweep.config import Execution
 from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.trials import checks
+from seedsweep.trials.variants import spell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _WHERE = "hydra.sweeper.rows"
+_OF_THE_SWEEP = ("tracking", "hydra", "objective", "sweeps", *Execution.__dataclass_fields__)
 # A key stands in overrides, file names and table cells.
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -58,27 +61,33 @@ def named_rows(sweeper: Any) -> dict[str, NamedRow]:
     Raises:
         BadInput: a row has an unknown field or a value of the wrong type, or `only` names one that is not there.
     """
+    rows, only = (_plain(sweeper, name) for name in ("rows", "only"))
+    if rows is not None and not isinstance(rows, dict):
+        checks.refuse(_WHERE, "rows by key", rows, "rows: {first: {overrides: [model=conv3]}}")
+    # Whole numbers and `true` are keys in YAML too.
+    found = [_row(spell(key), fields) for key, fields in (rows or {}).items()]
+    return _only(only, {row.key: row for row in found})
+
+
+def _plain(sweeper: Any, name: str) -> Any:
     try:
-        plain = OmegaConf.to_container(OmegaConf.create(sweeper), resolve=True)
+        value = sweeper.get(name)
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
     except OmegaConfBaseException as error:
         problem = str(error).splitlines()[0]
-        raise BadInput(problem, where=_WHERE, fix="give every ${…} of the sweep's file a value") from error
-    assert isinstance(plain, dict)
-    rows = plain.get("rows") or {}
-    if not isinstance(rows, dict):
-        checks.refuse(_WHERE, "rows by key", rows, "rows: {first: {overrides: [model=conv3]}}")
-    return _only(plain.get("only"), {str(key): _row(str(key), fields) for key, fields in rows.items()})
+        where = f"hydra.sweeper.{name}"
+        raise BadInput(problem, where=where, fix="give every ${…} of the sweep's file a value") from error
 
 
 def _only(wanted: object, rows: dict[str, NamedRow]) -> dict[str, NamedRow]:
     if wanted is None:
         return rows
-    keys = [wanted] if isinstance(wanted, str) else wanted
-    if not isinstance(keys, list) or not keys:
+    keys = [spell(key) for key in (wanted if isinstance(wanted, list) else [wanted])]
+    if not keys:
         checks.refuse(
             "hydra.sweeper.only", "null or a list of rows", wanted, f"hydra.sweeper.only=[{next(iter(rows), '')}]"
         )
-    for key in map(str, keys):
+    for key in keys:
         if key not in rows:
             close = did_you_mean(key, tuple(rows))
             known = f"; the rows are {', '.join(rows)}" if rows else "; this sweep has no rows"
@@ -87,7 +96,7 @@ def _only(wanted: object, rows: dict[str, NamedRow]) -> dict[str, NamedRow]:
                 where="hydra.sweeper.only",
                 fix=f"hydra.sweeper.only=[{close or next(iter(rows), '')}]" if rows else "leave it out",
             )
-    return {key: row for key, row in rows.items() if key in set(map(str, keys))}
+    return {key: row for key, row in rows.items() if key in keys}
 
 
 def _row(key: str, fields: Any) -> NamedRow:
@@ -96,6 +105,7 @@ def _row(key: str, fields: Any) -> NamedRow:
         checks.refuse(
             where, "a key of letters, digits, '_', '-' and '.'", key, "a short key, and the words in its name"
         )
+    fields = {} if fields is None else fields
     if not isinstance(fields, dict):
         checks.refuse(where, "a group of fields", fields, f"{key}: {{overrides: [model=conv3]}}")
     allowed = [name for name in NamedRow.__dataclass_fields__ if name != "key"]
@@ -104,6 +114,14 @@ def _row(key: str, fields: Any) -> NamedRow:
     overrides = fields.get("overrides") or []
     if not isinstance(overrides, list) or not all(isinstance(text, str) and "=" in text for text in overrides):
         checks.refuse(f"{where}.overrides", "a list of overrides", overrides, "overrides: [model=conv3, opt=sgd]")
+    for text in overrides:
+        name = text.partition("=")[0].lstrip("+~")
+        if name.partition(".")[0] in _OF_THE_SWEEP:
+            raise BadInput(
+                f"{name} holds for a whole sweep, not for one of its rows",
+                where=f"{where}.overrides",
+                fix=f"{text} on the command line, or outside of the rows",
+            )
     return NamedRow(
         key=key,
         name=_text(where, fields, "name"),

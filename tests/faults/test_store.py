@@ -14,7 +14,7 @@ import pytest
 import requests
 from conftest import store_of
 
-from seedsweep.tracking.answers import read_answers
+from seedsweep.tracking.answers import AnswerReader
 from seedsweep.tracking.reading import find_sweep
 
 WRITER = """
@@ -190,7 +190,7 @@ def test_a_server_that_goes_away(sweep, server, full, tally):
     assert "the store does not answer" in trying.output
     store = store_of(trying.directory, server.uri)
     # Its files come over the network, too.
-    assert len(read_answers(store, find_sweep(store, None).trials[0]).label) > 0
+    assert len(AnswerReader(store).read(find_sweep(store, None).trials[0]).label) > 0
     tally(f"MLflow server away for {away} s", 1, 1)
 
 

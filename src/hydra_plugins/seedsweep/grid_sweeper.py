@@ -32,7 +32,7 @@ class GridSweeperConf:
 
     # Systems by a short key, each with what sets it apart: {w12: {name: …, overrides: [model=conv4, opt=sgd],
     # reported: [99.36, 99.28], source: …, note: …}}. Each row is multiplied with all lists of values.
-    rows: dict[str, Any] | None = field(default_factory=dict)
+    rows: Any = field(default_factory=dict)
 
     # The keys of the rows to train; null: all.
     only: Any = None
@@ -44,16 +44,10 @@ ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweepe
 class GridSweeper(BasicSweeper):
     """Sweeps over the product of all lists of values, for each named row where there are some."""
 
-    def __init__(
-        self,
-        max_batch_size: int | None,
-        params: dict[str, str] | None = None,
-        rows: dict[str, Any] | None = None,
-        only: Any = None,
-    ) -> None:
+    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None, rows: Any, only: Any) -> None:
         super().__init__(max_batch_size, params)
-        self.rows = rows
-        self.only = only
+        # Read from the config itself, where what they refer to is.
+        del rows, only
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra hands to every sweeper."""
@@ -75,7 +69,7 @@ class GridSweeper(BasicSweeper):
         from seedsweep.sweeps import run_sweep
 
         _check_batch_size(self.max_batch_size)
-        rows = named_rows({"rows": self.rows, "only": self.only})
+        rows = named_rows(self.master.hydra.sweeper)
         jobs = self._jobs((), arguments) if not rows else []
         for key, row in rows.items():
             told = [f"tracking.row='{key}'"] if self.task_function is run_trial else []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
+import logging
+import tempfile
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +13,22 @@ from urllib.parse import unquote, urlsplit
 
 import mlflow
 import numpy as np
-from mlflow.exceptions import MlflowException
+
+from seedsweep.errors import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from seedsweep.tracking.store import Store
     from seedsweep.trials.record import TrialRecord
 
+log = logging.getLogger(__name__)
+
 FILE_NAME = "predictions.npz"
+# How often a file that is elsewhere is asked for, and how long a pause is in seconds.
+_TRIES, _PAUSE = 3, 1.0
 
 
 @dataclass(frozen=True)
@@ -40,26 +50,59 @@ class Answers:
         return right
 
 
-def read_answers(store: Store, trial: TrialRecord, label: NDArray[np.integer] | None = None) -> Answers | None:
-    """Return a trial's answers; None where its file is gone or cannot be read.
+class AnswerReader:
+    """Reads the answers of a store's trials; says once what it could not read, and why."""
 
-    Args:
-        store: where the trial is.
-        trial: any that finished.
-        label: the test images' classes where they are known already, to be read once for many trials.
-    """
-    if not trial.artifacts:
-        return None
-    try:
-        with np.load(_local(store, f"{trial.artifacts}/{FILE_NAME}"), allow_pickle=False) as file:
-            return Answers(file["predicted"], file["label"] if label is None else label)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, MlflowException):
-        return None
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        # Many trials were tested on the same images: their classes are read once.
+        self._labels: dict[str, NDArray[np.integer]] = {}
+        self._gave_up = False
 
+    def read(self, trial: TrialRecord) -> Answers | None:
+        """Return a trial's answers, or None where they cannot be had: a table can do without."""
+        if not trial.artifacts or self._gave_up:
+            return None
+        images = trial.tags.get("dataset_sha256", trial.run_id)
+        try:
+            # Opened here: NumPy leaves a damaged file open.
+            with (
+                self._local(f"{trial.artifacts}/{FILE_NAME}") as path,
+                path.open("rb") as bytes_of,
+                np.load(bytes_of, allow_pickle=False) as file,
+            ):
+                known = self._labels.get(images)
+                answers = Answers(file["predicted"], file["label"] if known is None else known)
+            if answers.predicted.shape != answers.label.shape:
+                raise ValueError("it has not one answer for each image")  # noqa: TRY301 - told like any other damage
+        except Exception as error:  # noqa: BLE001 - damaged files and absent clients raise whatever they like
+            log.warning("the answers of run %s cannot be read: %s", trial.run_id, reason(error))
+            return None
+        self._labels[images] = answers.label
+        return answers
 
-def _local(store: Store, uri: str) -> Path:
-    """Return a file's place on this machine, where it is brought if it is elsewhere."""
-    parts = urlsplit(uri)
-    if parts.scheme in ("", "file"):
-        return Path(unquote(parts.path) if parts.scheme else uri)
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=store.uri))
+    @contextmanager
+    def _local(self, uri: str) -> Iterator[Path]:
+        """Give a file's place on this machine, where it is brought if it is elsewhere."""
+        parts = urlsplit(uri)
+        if parts.scheme in ("", "file"):
+            yield Path(unquote(parts.path) if parts.scheme else uri)
+            return
+        with tempfile.TemporaryDirectory() as directory:
+            yield Path(self._fetch(uri, directory))
+
+    def _fetch(self, uri: str, directory: str) -> str:
+        for left in reversed(range(_TRIES)):
+            try:
+                return str(
+                    mlflow.artifacts.download_artifacts(
+                        artifact_uri=uri, dst_path=directory, tracking_uri=self._store.uri
+                    )
+                )
+            except Exception:
+                if not left:
+                    # Hundreds of trials must not each wait for a store that does not answer.
+                    self._gave_up = True
+                    raise
+                time.sleep(_PAUSE)
+        raise AssertionError(uri)

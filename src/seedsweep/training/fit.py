@@ -138,7 +138,8 @@ def _fresh(trial: Trial, dataset: Dataset) -> tuple[keras.Model, keras.Model]:
     keras.config.set_dtype_policy(trial.precision)
     keras.utils.set_random_seed(trial.seed)
     whole = network.build(trial.model, trial.reg, trial.data.augment, dataset.image_shape, dataset.classes)
-    model = network.logits_of(whole) if trial.from_logits else whole
+    # Another one is compiled, so that the network that is kept brings no loss of ours along.
+    model = network.logits_of(whole) if trial.from_logits else keras.Model(whole.inputs[0], whole.outputs[0])
     steps = math.ceil(len(dataset.train) / trial.batch_size)
     model.compile(
         optimizer=network.optimizer(trial.opt, steps=steps * trial.epochs, steps_an_epoch=steps),

@@ -1,0 +1,77 @@
+"""Answers that cannot be read cost a table what they would have told, and nothing else."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from seedsweep.tracking.answers import AnswerReader
+from seedsweep.tracking.store import Store
+from seedsweep.trials.record import TrialRecord
+
+
+@pytest.fixture
+def reader():
+    return AnswerReader(Store("sqlite:///nowhere.db", "x"))
+
+
+def trial(place, images="ab"):
+    return TrialRecord("r1", "finished", {}, {}, {"dataset_sha256": images}, str(place))
+
+
+def write(place, predicted, label):
+    place.mkdir()
+    np.savez_compressed(place / "predictions.npz", predicted=np.array(predicted), label=np.array(label))
+    return place
+
+
+@pytest.mark.parametrize("is_uri", [False, True])
+def test_answers_are_read(reader, tmp_path, is_uri):
+    """From a path or a URI, though there is a blank in it."""
+    place = write(tmp_path / "with blanks", [1, 2, 3], [1, 2, 0])
+    assert reader.read(trial(place.as_uri() if is_uri else place)).correct.tolist() == [True, True, False]
+
+
+def damaged(place, content):
+    place.mkdir()
+    (place / "predictions.npz").write_bytes(content)
+    return place
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04" + bytes(100)], ids=["empty", "cut off", "nonsense"])
+def test_a_damaged_file_is_said_and_left_out(reader, tmp_path, content, caplog):
+    """Whatever the damage."""
+    assert reader.read(trial(damaged(tmp_path / "x", content))) is None
+    assert "the answers of run r1 cannot be read" in caplog.text
+
+
+def test_every_byte_of_a_file_can_be_damaged(reader, tmp_path):
+    """None of it ends in an exception; what is read is whole, or it is nothing."""
+    whole = (write(tmp_path / "whole", [1, 2, 3] * 20, [1, 2, 0] * 20) / "predictions.npz").read_bytes()
+    logging.disable()
+    try:
+        for position in range(0, len(whole), 7):
+            content = whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :]
+            place = tmp_path / str(position)
+            found = reader.read(trial(damaged(place, content), images=str(position)))
+            assert found is None or found.predicted.tolist() == [1, 2, 3] * 20
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def test_too_few_answers_are_none(reader, tmp_path):
+    """An answer for each image, or no answers at all."""
+    assert reader.read(trial(write(tmp_path / "x", [1, 2], [1, 2, 3]))) is None
+
+
+def test_a_place_that_no_client_reaches_is_asked_once(reader, tmp_path, monkeypatch):
+    """A hundred trials there must not each wait; those read before stay."""
+    monkeypatch.setattr("seedsweep.tracking.answers._PAUSE", 0.0)
+    assert reader.read(trial("nope://bucket/x")) is None
+    assert reader.read(trial(write(tmp_path / "x", [1], [1]))) is None
+
+
+def test_a_trial_whose_files_are_gone_has_none(reader, tmp_path):
+    """Somebody cleaned up."""
+    assert reader.read(trial(tmp_path / "gone")) is None
+    assert reader.read(trial("")) is None
