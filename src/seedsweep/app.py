@@ -29,7 +29,7 @@ from seedsweep.errors import (
 )
 from seedsweep.launching.relay import stop_requested
 from seedsweep.launching.slots import enter_first_slot
-from seedsweep.rows import named_rows
+from seedsweep.rows import current_row
 from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from seedsweep.config import RunConfig
     from seedsweep.described import Described
-    from seedsweep.rows import NamedRow
     from seedsweep.tracking.journal import Journal
     from seedsweep.tracking.writing import TrialWriter
     from seedsweep.training.dataset import Dataset
@@ -107,20 +106,6 @@ def _described(run: RunConfig, dataset: Dataset, computes: Runtime) -> Described
         job=run.tracking.job or 0,
         row=row,
     )
-
-
-def current_row(key: str | None) -> NamedRow | None:
-    """Return the named row that the current config's trial belongs to.
-
-    Raises:
-        BadInput: its sweep has no such row.
-    """
-    if key is None:
-        return None
-    rows = named_rows(HydraConfig.get().sweeper)
-    if key not in rows:
-        raise BadInput(f"no row '{key}'", where="tracking.row", fix="leave it out: a sweep sets it for its trials")
-    return rows[key]
 
 
 def train_tracked(run: RunConfig, dataset: Dataset, described: Described, directory: Path) -> dict[str, float]:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from seedsweep.app import current_row, load_checked, reproduce_command
+from seedsweep.app import load_checked, reproduce_command
 from seedsweep.config import TOLD, current_hydra_config, read_config, unresolved
 from seedsweep.described import describe
 from seedsweep.errors import BadInput
+from seedsweep.rows import current_row
 from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -67,6 +68,20 @@ def named_rows(sweeper: Any) -> dict[str, NamedRow]:
     # Whole numbers and `true` are keys in YAML too.
     found = [_row(spell(key), fields) for key, fields in (rows or {}).items()]
     return _only(only, {row.key: row for row in found})
+
+
+def current_row(key: str | None) -> NamedRow | None:
+    """Return the named row that the current config's trial belongs to, if any.
+
+    Raises:
+        BadInput: its sweep has no such row.
+    """
+    if key is None:
+        return None
+    rows = named_rows(HydraConfig.get().sweeper)
+    if key not in rows:
+        raise BadInput(f"no row '{key}'", where="tracking.row", fix="leave it out: a sweep sets it for its trials")
+    return rows[key]
 
 
 def _plain(sweeper: Any, name: str) -> Any:

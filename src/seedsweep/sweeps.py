@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from seedsweep.described import Described
     from seedsweep.launching.slots import Slot
     from seedsweep.planning import Planned
+    from seedsweep.reporting.table import Table
     from seedsweep.reuse import Standing
     from seedsweep.tracking.runs import SweepWriter
     from seedsweep.tracking.store import Store
+    from seedsweep.trials.record import SweepRecord
 
 log = logging.getLogger(__name__)
 
@@ -141,8 +143,6 @@ class _Sweep:
             raise
 
     def _run(self, launch: Callable[[list[list[str]]], list[JobReturn]]) -> list[JobReturn]:
-        from seedsweep.tracking.settling import patiently
-
         results: list[JobReturn] = []
         failures: dict[int, BaseException] = {}
         stop: KeyboardInterrupt | None = None
@@ -161,7 +161,7 @@ class _Sweep:
             early = interrupt.failures if isinstance(interrupt, LaunchInterrupted) else {}
             failures = {numbers[i]: error for i, error in early.items()}
         self._settle(numbers, failures)
-        unfinished = patiently(self.store, lambda: self._close(twins, "KILLED" if stop else None))
+        unfinished = self._close(twins, "KILLED" if stop else None)
         if stop:
             command = "the same command without rerun=true" if self._is_rerun else "the same command"
             raise SweepInterrupted(f"interrupted: what is finished is in the table; {command} goes on") from stop
@@ -237,17 +237,11 @@ class _Sweep:
                 raise _cannot_write(problem, place) from problem
 
     def _close(self, twins: Mapping[int, int], status: str | None) -> int:
-        """Link the twins, write the table and close the sweep's run; returns how many trials did not finish."""
-        from seedsweep import reuse
-        from seedsweep.report import draw_pictures, table_from
-        from seedsweep.tracking.reading import read_sweep, trials_by_job
+        """Write the table and the pictures and close the sweep's run; returns how many trials did not finish."""
+        from seedsweep.report import table_from
+        from seedsweep.tracking.settling import patiently
 
-        trials = trials_by_job(self.store, self.parent.run_id)
-        for number, twin in twins.items():
-            if twin in trials and reuse.has_ended(trials[twin]):
-                described = self.plan[number].described
-                reuse.link_ended(self.store, trials[twin], described, self.parent.run_id)
-        sweep = read_sweep(self.store, self.parent.run_id)
+        sweep = patiently(self.store, lambda: self._read(twins))
         table = table_from(self.store, sweep)
         markdown = table.markdown()
         path = self.directory / "table.md"
@@ -255,18 +249,35 @@ class _Sweep:
             path.write_text(markdown, encoding="utf-8")
         except OSError as error:
             raise CannotWrite(f"cannot write {path}: {error.strerror}", "python -m seedsweep table -o FILE") from error
-        self.parent.describe(markdown, path)
         log.info("\n%s\ntable: %s", markdown, os.path.relpath(path))
+        patiently(self.store, lambda: self.parent.describe(markdown, path))
         if status is None and self.plan[0].run.execution.pictures:
-            try:
-                drawn = draw_pictures(self.store, sweep, table, self.directory)
-                self.parent.attach(drawn)
-                log.info("pictures: %s", ", ".join(picture.name for picture in drawn))
-            except Exception as error:  # noqa: BLE001 - a sweep that has its table does not fail for a picture
-                log.warning("not all pictures were drawn: %s", reason(error))
+            self._draw(sweep, table)
         unfinished = len(self.plan) - sum(trial.status == "finished" for trial in sweep.trials)
-        self.parent.close(status or ("FAILED" if unfinished else "FINISHED"))
+        patiently(self.store, lambda: self.parent.close(status or ("FAILED" if unfinished else "FINISHED")))
         return unfinished
+
+    def _read(self, twins: Mapping[int, int]) -> SweepRecord:
+        """Link the twins of trials that have ended, and return all trials."""
+        from seedsweep import reuse
+        from seedsweep.tracking.reading import read_sweep, trials_by_job
+
+        trials = trials_by_job(self.store, self.parent.run_id)
+        for number, twin in twins.items():
+            if twin in trials and reuse.has_ended(trials[twin]) and number not in trials:
+                described = self.plan[number].described
+                reuse.link_ended(self.store, trials[twin], described, self.parent.run_id)
+        return read_sweep(self.store, self.parent.run_id)
+
+    def _draw(self, sweep: SweepRecord, table: Table) -> None:
+        from seedsweep.report import draw_pictures
+
+        try:
+            drawn = draw_pictures(self.store, sweep, table, self.directory)
+            self.parent.attach(drawn)
+            log.info("pictures: %s", ", ".join(picture.name for picture in drawn))
+        except Exception as error:  # noqa: BLE001 - a sweep that has its table does not fail for a picture
+            log.warning("not all pictures were drawn: %s", reason(error))
 
 
 def _identity(described: Described) -> str:
