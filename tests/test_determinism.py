@@ -8,14 +8,16 @@ from seedsweep.tracking.reading import find_sweep
 pytestmark = pytest.mark.train
 
 
-def test_the_same_weights_whoever_trains_and_whenever(shell, small):
-    """One worker ten times in a row, four at once, and Hydra's basic launcher agree to the last bit."""
+def test_the_same_weights_whoever_trains_and_whenever(shell, small, full):
+    """One worker several times in a row, some at once, and Hydra's basic launcher agree to the last bit."""
+    in_a_row, at_once = (10, 4) if full else (4, 2)
     recipe = ["-m", *small, "model.batch_norm=true", "model.conv_filters=[8]", "opt=adam", "pictures=false"]
     recipe.append("rerun=true")  # each launch trains, though an earlier one has
+    last = ",".join(map(str, range(in_a_row - at_once + 1, in_a_row + 1)))
     launches = {
-        "one": [*recipe, "seed=range(1,11)", "hydra.launcher.workers=1"],
-        "four": [*recipe, "seed=7,8,9,10", "hydra.launcher.workers=4"],
-        "basic": [*recipe, "seed=10", "hydra/launcher=basic"],
+        "in a row": [*recipe, f"seed=range(1,{in_a_row + 1})", "hydra.launcher.workers=1"],
+        "at once": [*recipe, f"seed={last}", f"hydra.launcher.workers={at_once}"],
+        "basic": [*recipe, f"seed={in_a_row}", "hydra/launcher=basic"],
     }
     weights = {}
     for launch, arguments in launches.items():
@@ -24,7 +26,7 @@ def test_the_same_weights_whoever_trains_and_whenever(shell, small):
         trials = find_sweep(store_of(shell.directory), None).trials
         assert not any("reused_from" in trial.tags for trial in trials)
         weights[launch] = {trial.tags["trial_id"]: trial.tags["weights_sha256"] for trial in trials}
-    assert len(weights["one"]) == len(set(weights["one"].values())) == 10
-    assert len(weights["four"]) == 4
-    assert weights["four"].items() <= weights["one"].items()
-    assert weights["basic"].items() <= weights["one"].items()
+    assert len(weights["in a row"]) == len(set(weights["in a row"].values())) == in_a_row
+    assert len(weights["at once"]) == at_once
+    assert weights["at once"].items() <= weights["in a row"].items()
+    assert weights["basic"].items() <= weights["in a row"].items()

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.train
 
 # Everything that has a state of its own: moving statistics, dropout's random numbers, each kind of optimizer.
 RECIPE = ["model=conv1", "model.batch_norm=true", "model.conv_filters=[8]", "reg=l2", "epochs=4"]
+MOVED = ["data.augment.shift=1", "data.augment.zoom=0.1"]
 
 
 class StopAfter:
@@ -39,18 +40,7 @@ class StopAfter:
         (["opt=adam"], 1, [3, 1, 8]),
         (["opt=sgd", "precision=mixed_bfloat16"], 3, [17]),  # between two checkpoints
         (["opt=rmsprop", "opt.momentum=0.5", "precision=mixed_float16"], 1, [12]),
-        (["opt=nadam"], 2, [23]),
-        (
-            [
-                "opt.schedule=cosine",
-                "opt.warmup=1",
-                "label_smoothing=0.1",
-                "data.augment.shift=1",
-                "data.augment.zoom=0.1",
-            ],
-            1,
-            [12],
-        ),
+        (["opt=nadam", "opt.schedule=cosine", "opt.warmup=1", *MOVED, "label_smoothing=0.1"], 2, [23]),
     ],
 )
 def test_stopped_anywhere_a_trial_ends_with_the_same_bits(tmp_path, compose, overrides, every, stops):
