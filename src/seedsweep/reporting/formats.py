@@ -28,10 +28,13 @@ _EFFECTS = (
 )
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 105rem; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1.5rem 0 }
 th, td { padding: .35rem .8rem; border-bottom: 1px solid #ddd }
 th, td { text-align: right; font-variant-numeric: tabular-nums }
+td { white-space: nowrap }
+td:first-child { white-space: normal; min-width: 9rem }
+.noted td:last-child { white-space: normal; min-width: 14rem }
 th:first-child, td:first-child, .noted th:last-child, .noted td:last-child { text-align: left }
 dt { float: left; clear: left; width: 7rem; color: #666 } dd { margin-left: 7.5rem }
 """
