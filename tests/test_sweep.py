@@ -14,6 +14,7 @@ from seedsweep.trials.spec import setting_names
 
 pytestmark = pytest.mark.train
 
+PLAIN = ["pictures=false"]
 SWEEP = ["-m", "model=mlp,conv1", "seed=1,2", "epochs=2", "opt=sgd"]
 
 
@@ -178,7 +179,8 @@ def troubled(tmp_path_factory):
 
 def test_a_single_trial_that_diverges_is_one_line(shell):
     """Exit code 1, no traceback on the screen, and the run says why."""
-    ended = shell.sweep(*small_data(shell.directory), "model=mlp", "opt=sgd", "opt.learning_rate=1e30")
+    recipe = ["model=mlp", "opt=sgd", "opt.learning_rate=1e30", *PLAIN]
+    ended = shell.sweep(*small_data(shell.directory), *recipe)
     assert (ended.code, "Traceback" in ended.err) == (1, False)
     assert ended.err.strip().splitlines()[-1].startswith("error: Diverged: loss became")
     (trial,) = find_sweep(store_of(shell.directory), None).trials
@@ -189,7 +191,9 @@ def test_colour_and_raw_pixels_are_trained_on(shell):
     """Own images in colour, as they are."""
     x = np.random.default_rng(0).integers(0, 256, size=(90, 7, 9, 3), dtype=np.uint8)
     np.savez(shell.directory / "own.npz", x_train=x, y_train=np.arange(90) % 3)
-    ended = shell.sweep("data=npz", "data.path=own.npz", "data.scale=raw", "model=conv1", "epochs=1", "batch_size=9")
+    ended = shell.sweep(
+        "data=npz", "data.path=own.npz", "data.scale=raw", "model=conv1", "epochs=1", "batch_size=9", *PLAIN
+    )
     assert ended.code == 0, ended.err
     assert "own.npz (sha256 " in ended.out.splitlines()[0]
 
@@ -197,7 +201,9 @@ def test_colour_and_raw_pixels_are_trained_on(shell):
 def test_the_full_mnist_trains_from_the_command_line(shell, mnist):
     """60,000 images, through the same door."""
     ended = shell.sweep(
-        "data=mnist", "model=mlp", "model.dense_units=[8]", "epochs=1", "batch_size=1000", SEEDSWEEP_DATA=str(mnist)
+        *("data=mnist", "model=mlp", "model.dense_units=[8]", "epochs=1", "batch_size=1000"),
+        *PLAIN,
+        SEEDSWEEP_DATA=str(mnist),
     )
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[0] == "data: mnist: 54,000 train, 6,000 validation, 10,000 test"
