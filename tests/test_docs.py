@@ -11,7 +11,7 @@ from seedsweep.cli import CONFIG_NAME
 from seedsweep.config import all_setting_names
 from seedsweep.reporting import formats
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_every_setting_is_documented():
@@ -25,14 +25,14 @@ def test_the_command_line_knows_every_format():
     assert tuple(formats.FORMATS) == FORMATS
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     """Every relative link of every page."""
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_on_the_pages_compose(page, compose):
     """Every `python sweep.py` command in a block is one that the program takes, as far as its overrides go."""
     assert CONFIG_NAME == "config"
