@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seedsweep.errors import BadInput
+from seedsweep.errors import BadInput, CannotWrite, reason
 from seedsweep.reporting.table import table_of
 from seedsweep.tracking.answers import AnswerReader
 from seedsweep.tracking.reading import read_epochs
+from seedsweep.tracking.settling import patiently
 from seedsweep.training import dataset
 from seedsweep.trials.spec import Augment, Data
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from seedsweep.reporting.table import Row, Table
     from seedsweep.tracking.answers import Answers
+    from seedsweep.tracking.runs import SweepWriter
     from seedsweep.tracking.store import Store
     from seedsweep.trials.record import SweepRecord, TrialRecord
 
@@ -46,6 +49,31 @@ def table_from(store: Store, sweep: SweepRecord, baseline: str | None = None) ->
         return None if answers is None else answers.correct
 
     return table_of(sweep, correct, baseline)
+
+
+def publish(parent: SweepWriter, sweep: SweepRecord, directory: Path, *, pictures: bool) -> None:
+    """Write a sweep's table and its pictures into its directory, show the table, and store all of it on its run.
+
+    Raises:
+        CannotWrite: the directory or the store does not take the table.
+    """
+    table = table_from(parent.store, sweep)
+    markdown = table.markdown()
+    path = directory / "table.md"
+    try:
+        path.write_text(markdown, encoding="utf-8")
+    except OSError as error:
+        raise CannotWrite(f"cannot write {path}: {error.strerror}", "python -m seedsweep table -o FILE") from error
+    log.info("\n%s\ntable: %s", markdown, os.path.relpath(path))
+    patiently(parent.store, lambda: parent.describe(markdown, path))
+    if not pictures:
+        return
+    try:
+        drawn = draw_pictures(parent.store, sweep, table, directory)
+        parent.attach(drawn)
+        log.info("pictures: %s", ", ".join(picture.name for picture in drawn))
+    except Exception as error:  # noqa: BLE001 - a sweep that has its table does not fail for a picture
+        log.warning("not all pictures were drawn: %s", reason(error))
 
 
 def draw_pictures(store: Store, sweep: SweepRecord, table: Table, directory: Path) -> list[Path]:

@@ -6,7 +6,6 @@ Not here: which lists of overrides a sweep has (the sweeper) and where they run 
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from seedsweep.described import Described
     from seedsweep.launching.slots import Slot
     from seedsweep.planning import Planned
-    from seedsweep.reporting.table import Table
     from seedsweep.reuse import Standing
     from seedsweep.tracking.runs import SweepWriter
     from seedsweep.tracking.store import Store
@@ -237,22 +235,13 @@ class _Sweep:
                 raise _cannot_write(problem, place) from problem
 
     def _close(self, twins: Mapping[int, int], status: str | None) -> int:
-        """Write the table and the pictures and close the sweep's run; returns how many trials did not finish."""
-        from seedsweep.report import table_from
+        """Publish what the sweep came to and close its run; returns how many trials did not finish."""
+        from seedsweep.report import publish
         from seedsweep.tracking.settling import patiently
 
         sweep = patiently(self.store, lambda: self._read(twins))
-        table = table_from(self.store, sweep)
-        markdown = table.markdown()
-        path = self.directory / "table.md"
-        try:
-            path.write_text(markdown, encoding="utf-8")
-        except OSError as error:
-            raise CannotWrite(f"cannot write {path}: {error.strerror}", "python -m seedsweep table -o FILE") from error
-        log.info("\n%s\ntable: %s", markdown, os.path.relpath(path))
-        patiently(self.store, lambda: self.parent.describe(markdown, path))
-        if status is None and self.plan[0].run.execution.pictures:
-            self._draw(sweep, table)
+        draws = status is None and self.plan[0].run.execution.pictures
+        publish(self.parent, sweep, self.directory, pictures=draws)
         unfinished = len(self.plan) - sum(trial.status == "finished" for trial in sweep.trials)
         patiently(self.store, lambda: self.parent.close(status or ("FAILED" if unfinished else "FINISHED")))
         return unfinished
@@ -268,16 +257,6 @@ class _Sweep:
                 described = self.plan[number].described
                 reuse.link_ended(self.store, trials[twin], described, self.parent.run_id)
         return read_sweep(self.store, self.parent.run_id)
-
-    def _draw(self, sweep: SweepRecord, table: Table) -> None:
-        from seedsweep.report import draw_pictures
-
-        try:
-            drawn = draw_pictures(self.store, sweep, table, self.directory)
-            self.parent.attach(drawn)
-            log.info("pictures: %s", ", ".join(picture.name for picture in drawn))
-        except Exception as error:  # noqa: BLE001 - a sweep that has its table does not fail for a picture
-            log.warning("not all pictures were drawn: %s", reason(error))
 
 
 def _identity(described: Described) -> str:
