@@ -1,5 +1,7 @@
 """What the tests share: the project's files, composed configs, and commands in an empty directory."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -7,7 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+import seedsweep.__main__
 from seedsweep.config import read_config, register_resolvers
 from seedsweep.rows import named_rows
 
@@ -181,7 +184,14 @@ class Shell:
         return self._run([sys.executable, str(self.script), *arguments], timeout, environment)
 
     def seedsweep(self, *arguments):
-        return self._run([sys.executable, "-m", "seedsweep", *arguments], 60, {})
+        """In this process, which has MLflow imported; `test_sweep.py` starts the command as a user does, too."""
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with contextlib.chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
+            try:
+                seedsweep.__main__.main(list(arguments))
+            except SystemExit as ended:
+                code = ended.code
+        return Ended(code, out.getvalue(), err.getvalue())
 
     def _run(self, command, timeout, environment):
         ended = subprocess.run(

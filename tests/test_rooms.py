@@ -82,11 +82,3 @@ def imported_by(arguments, directory):
 def test_a_question_or_a_rejected_command_imports_nothing_heavy(tmp_path, arguments):
     """So that it answers at once."""
     assert imported_by(arguments, tmp_path) == []
-
-
-@pytest.mark.train
-def test_a_sweep_s_parent_never_imports_tensorflow(tmp_path):
-    """Whoever imported it would hold the GPUs; here a whole sweep ran."""
-    found = imported_by(["-m", "model=mlp", "model.dense_units=[4]", "epochs=1", "seed=1", "pictures=false"], tmp_path)
-    assert "mlflow" in found
-    assert not {"tensorflow", "keras"} & set(found)

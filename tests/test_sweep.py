@@ -4,27 +4,50 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from conftest import ROOT, Shell, small_data, store_of
 
 from seedsweep.tracking.reading import find_sweep
+from seedsweep.training.dataset import load
 from seedsweep.trials.spec import setting_names
 
 pytestmark = pytest.mark.train
 
-PLAIN = ["pictures=false"]
 SWEEP = ["-m", "model=mlp,conv1", "seed=1,2", "epochs=2", "opt=sgd"]
+
+
+# sweep.py, which leaves behind what it has imported.
+SCRIPT = f"""
+import atexit
+import sys
+from pathlib import Path
+from seedsweep.cli import main
+if __name__ == "__main__":
+    atexit.register(lambda: Path("imported").write_text(" ".join(sys.modules), encoding="utf-8"))
+    main(Path({str(ROOT / "conf")!r}))
+"""
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     """One sweep of two variants with two seeds each, and where it ran."""
-    shell = Shell(tmp_path_factory.mktemp("swept"))
+    directory = tmp_path_factory.mktemp("swept")
+    (directory / "sweep.py").write_text(SCRIPT, encoding="utf-8")
+    shell = Shell(directory, directory / "sweep.py")
     ended = shell.sweep(*SWEEP)
     assert ended.code == 0, ended.out + ended.err
     return shell, ended
+
+
+def test_the_parent_never_imports_what_trains(swept):
+    """Whoever imported it would hold the GPUs."""
+    imported = set((swept[0].directory / "imported").read_text(encoding="utf-8").split())
+    assert "mlflow" in imported
+    assert not {"tensorflow", "keras"} & imported
 
 
 def test_the_first_line_says_which_data(swept):
@@ -43,6 +66,8 @@ def test_the_table_is_printed_saved_stored_and_written_again(swept):
     assert stored.read_text(encoding="utf-8") == text
     store = store_of(shell.directory)
     assert store.client.get_run(sweep.run_id).data.tags["mlflow.note.content"] == text
+    typed = [sys.executable, "-m", "seedsweep", "table"]
+    assert subprocess.run(typed, cwd=shell.directory, capture_output=True, text=True, check=True).stdout == text
     for wanted in ([], [sweep.run_id[:8]], [" ".join(SWEEP[1:])]):
         assert shell.seedsweep("table", *wanted).out == text
     rows = json.loads(shell.seedsweep("table", "--format", "json").out)["rows"]
@@ -177,36 +202,40 @@ def troubled(tmp_path_factory):
     return shell, shell.sweep("-m", *small_data(directory), "model=hostile,mlp", "opt=sgd", rates, "seed=1,1")
 
 
-def test_a_single_trial_that_diverges_is_one_line(shell):
+def test_a_single_trial_that_diverges_is_one_line(sweep):
     """Exit code 1, no traceback on the screen, and the run says why."""
-    recipe = ["model=mlp", "opt=sgd", "opt.learning_rate=1e30", *PLAIN]
-    ended = shell.sweep(*small_data(shell.directory), *recipe)
-    assert (ended.code, "Traceback" in ended.err) == (1, False)
-    assert ended.err.strip().splitlines()[-1].startswith("error: Diverged: loss became")
-    (trial,) = find_sweep(store_of(shell.directory), None).trials
+    trying = sweep([1], faults={1: ["nan", 1]}, EPOCH_SECONDS=0.1)
+    trying.arguments.remove("-m")
+    assert trying.run() == 1
+    assert "Traceback" not in trying.output
+    assert trying.output.strip().splitlines()[-1] == "error: Diverged: loss became nan in epoch 2"
+    (trial,) = find_sweep(store_of(trying.directory), None).trials
     assert trial.status == "failed"
 
 
-def test_colour_and_raw_pixels_are_trained_on(shell):
+def test_colour_and_raw_pixels_are_trained_on(shell, compose):
     """Own images in colour, as they are."""
+    from seedsweep.training import fit
+    from seedsweep.training.checkpoints import Keeping
+
     x = np.random.default_rng(0).integers(0, 256, size=(90, 7, 9, 3), dtype=np.uint8)
-    np.savez(shell.directory / "own.npz", x_train=x, y_train=np.arange(90) % 3)
-    ended = shell.sweep(
-        "data=npz", "data.path=own.npz", "data.scale=raw", "model=conv1", "epochs=1", "batch_size=9", *PLAIN
-    )
-    assert ended.code == 0, ended.err
-    assert "own.npz (sha256 " in ended.out.splitlines()[0]
+    path = shell.directory / "own.npz"
+    np.savez(path, x_train=x, y_train=np.arange(90) % 3)
+    recipe = ["data=npz", f"data.path={path}", "data.scale=raw", "model=conv1", "epochs=1", "batch_size=9"]
+    trial = compose(*recipe).trial
+    keeping = Keeping("t", shell.directory / "checkpoint", 1, lambda: False)
+    trained = fit.train(trial, load(trial.data), lambda _: None, keeping, None)
+    assert trained.predictions.shape == (18,)
 
 
-def test_the_full_mnist_trains_from_the_command_line(shell, mnist):
-    """60,000 images, through the same door."""
-    ended = shell.sweep(
-        *("data=mnist", "model=mlp", "model.dense_units=[8]", "epochs=1", "batch_size=1000"),
-        *PLAIN,
-        SEEDSWEEP_DATA=str(mnist),
-    )
-    assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[0] == "data: mnist: 54,000 train, 6,000 validation, 10,000 test"
+def test_the_full_mnist_goes_in_by_the_same_door(sweep, mnist):
+    """60,000 images, from the command line into a worker."""
+    trying = sweep([1], "hydra.launcher.workers=1", EPOCH_SECONDS=0, SEEDSWEEP_DATA=mnist)
+    trying.arguments = [text for text in trying.arguments if not text.startswith(("data", "batch_size"))]
+    trying.arguments += ["data=mnist", "batch_size=1000"]
+    assert trying.run() == 0, trying.output
+    assert trying.output.splitlines()[0] == "data: mnist: 54,000 train, 6,000 validation, 10,000 test"
+    assert trying.lines("end") == [["1"]]
 
 
 def test_a_diverging_variant_is_named_and_the_others_finish(troubled):
