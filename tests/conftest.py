@@ -41,7 +41,9 @@ os.environ |= {
 
 def pytest_addoption(parser):
     """Where pytest finds it whatever is asked to run."""
-    parser.addoption("--full", action="store_true", help="faults and simulations in their long form, about half an hour")
+    parser.addoption(
+        "--full", action="store_true", help="faults and simulations in their long form, about half an hour"
+    )
 
 
 @pytest.fixture(scope="session")
