@@ -8,10 +8,11 @@ import pytest
 from conftest import CONF, ROOT
 
 SOURCE = ROOT / "src" / "seedsweep"
-ROOMS = ("trials", "training", "tracking", "launching", "reporting")
+ROOMS = ("trials", "training", "tracking", "launching", "reporting", "searching")
 # Each heavy library belongs to one room. Hydra's own types are known to the launching room as well.
 OWNERS = {
     "keras": "training",
+    "keras_tuner": "searching",
     "tensorflow": "training",
     "mlflow": "tracking",
     "pebble": "launching",
@@ -70,7 +71,7 @@ if __name__ == "__main__":
 
 def imported_by(arguments, directory):
     script = directory / "parent.py"
-    libraries = {"tensorflow", "keras", "mlflow", "pandas", "ray", "jax", "torch"}
+    libraries = {"tensorflow", "keras", "keras_tuner", "mlflow", "pandas", "ray", "jax", "torch"}
     script.write_text(PARENT.format(arguments=arguments, conf=str(CONF), libraries=libraries), encoding="utf-8")
     ended = subprocess.run(
         [sys.executable, str(script)], cwd=directory, capture_output=True, text=True, check=False, timeout=120

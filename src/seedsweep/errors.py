@@ -4,6 +4,7 @@ SeedsweepError
 ├── BadInput            what a user typed or handed over cannot be used; exit code 2, nothing was started
 ├── SweepInterrupted    somebody pressed Ctrl-C; exit code 130 (the launcher raises LaunchInterrupted)
 ├── TrialsFailed        the sweep ended and some of its trials failed; exit code 1
+├── SearchFailed        what proposes a sweep's trials failed; exit code 1
 ├── CannotWrite         results cannot be kept where they should be; exit code 1
 └── TrialError          one trial cannot end well; its siblings go on
     ├── Diverged        its loss is no longer a finite number; never tried again
@@ -87,6 +88,10 @@ class Terminated(KeyboardInterrupt):
 
 class TrialsFailed(SeedsweepError):
     """The sweep ended, and some of its trials did not."""
+
+
+class SearchFailed(SeedsweepError):
+    """What proposes the trials of a sweep failed, or its record is another search's."""
 
 
 class CannotWrite(SeedsweepError):

@@ -1,0 +1,88 @@
+"""One search of KerasTuner, asked and told by numbers. Not here: the process that it runs in, see `child`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seedsweep.errors import SearchFailed
+from seedsweep.searching import oracles
+from seedsweep.searching.messages import Known, Pause, Proposal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seedsweep.searching.messages import Order, Rung, Told
+
+
+class Asked:
+    """An oracle that counts its trials from 0.
+
+    Args:
+        order: the search.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._oracle = oracles.build(order)
+        self._axes = range(len(order.dimensions))
+        self._trials: list[Any] = []
+        self._proposals: list[Proposal] = []
+
+    def rungs(self) -> tuple[Rung, ...]:
+        """Return Hyperband's rungs; empty for the others."""
+        return self._oracle.rungs() if hasattr(self._oracle, "rungs") else ()
+
+    def ask(self) -> Proposal | Pause:
+        """Return what to try next, or why nothing."""
+        # A worker's name for each trial: a name that has one in flight would be given it again.
+        trial = self._oracle.create_trial(f"trial {len(self._trials)}")
+        if trial.status != "RUNNING":
+            return Pause.WAIT if trial.status == "IDLE" else Pause.DONE
+        proposal = self._proposal(trial.hyperparameters.values)
+        self._trials.append(trial)
+        self._proposals.append(proposal)
+        return proposal
+
+    def tell(self, told: Told) -> None:
+        """Take what a trial came to."""
+        trial = self._trials[told.number]
+        if told.score is None:
+            trial.status = "FAILED"  # not INVALID, which asks for another attempt
+        else:
+            self._oracle.update_trial(trial.trial_id, {oracles.SCORE: told.score})
+            trial.status = "COMPLETED"
+        self._oracle.end_trial(trial)
+
+    def replay(self, events: Sequence[Known | Told]) -> list[Proposal]:
+        """Take what an earlier process asked and was told, in its order, and return the proposals.
+
+        Raises:
+            SearchFailed: this search proposes something else.
+        """
+        proposals = []
+        for event in events:
+            if isinstance(event, Known):
+                proposals.append(self._again(event))
+            else:
+                self.tell(event)
+        return proposals
+
+    def _again(self, known: Known) -> Proposal:
+        values = {str(axis): known.numbers[axis] for axis in self._axes}
+        self._oracle.known = values  # which only the Bayesian oracle looks at: the others are quick
+        proposal = self.ask()
+        self._oracle.known = None
+        if not isinstance(proposal, Proposal) or (proposal.number, proposal.numbers) != (known.number, known.numbers):
+            raise SearchFailed(f"the record is another search's: {known} would now be {proposal}")
+        return proposal
+
+    def _proposal(self, values: dict[str, Any]) -> Proposal:
+        number, numbers = len(self._trials), tuple(values[str(axis)] for axis in self._axes)
+        if "tuner/epochs" not in values:
+            return Proposal(number, numbers)
+        continues, bracket = None, values["tuner/bracket"]
+        if "tuner/trial_id" in values:
+            ids = [trial.trial_id for trial in self._trials]
+            continues = ids.index(values["tuner/trial_id"])
+            # KerasTuner writes the bracket that it opened last, which need not be the trial's own.
+            bracket = self._proposals[continues].bracket
+        return Proposal(number, numbers, values["tuner/epochs"], continues, bracket, values["tuner/round"])

@@ -1,0 +1,149 @@
+"""KerasTuner's oracles without their files. Imported in the child process only: it imports TensorFlow.
+
+Four things differ from what KerasTuner 1.4 does by itself, and each is said where it is done: seeds, what is tried
+twice, trials in flight, and when a small space counts as exhausted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from keras_tuner import HyperParameters, Objective
+from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
+
+from seedsweep.searching.messages import Rung
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from seedsweep.searching.messages import Dimension, Order
+
+# The name of the one metric that an oracle is told.
+SCORE = "score"
+# Reaching it would raise from inside the oracle.
+_FAILURES_IN_A_ROW = 10**9
+_MOST_DRAWS = 20_000
+
+
+class _InMemory:
+    """What all three oracles share; stands before KerasTuner's class among the bases."""
+
+    dimensions: tuple[Dimension, ...] = ()
+    _seed_state: int
+
+    def save(self) -> None:
+        """Write nothing: the whole state comes again from what was asked and told."""
+
+    def _save_trial(self, trial: Any) -> None:
+        """Write nothing."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return what is proposed, within the bounds; an answer without a proposal leaves no trace in the seed."""
+        before = self._seed_state
+        answer: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc] # of KerasTuner's class
+        if answer["status"] != "RUNNING":
+            self._seed_state = before
+            return answer
+        return answer | {"values": answer["values"] | self._bounded(answer["values"])}
+
+    def _bounded(self, values: Mapping[str, Any]) -> dict[str, float]:
+        # At the upper end of a logarithmic axis of whole numbers KerasTuner gives one more, which the Bayesian
+        # oracle does reach; and powers can be off by a rounding.
+        return {
+            str(axis): (int if dimension.whole else float)(min(max(values[str(axis)], dimension.low), dimension.high))
+            for axis, dimension in enumerate(self.dimensions)
+        }
+
+
+class _Random(_InMemory, RandomSearchOracle):  # type: ignore[misc] # KerasTuner has no types
+    """Draws at random, nothing twice."""
+
+
+class _Hyperband(_InMemory, HyperbandOracle):  # type: ignore[misc] # KerasTuner has no types
+    """Draws at random, and trains one in `factor` on, `factor` times longer."""
+
+    def rungs(self) -> tuple[Rung, ...]:
+        """Return all rungs, in the order in which KerasTuner opens them."""
+        return tuple(
+            Rung(bracket, rung, self._get_size(bracket, rung), self._get_epochs(bracket, rung))
+            for bracket in reversed(range(self._get_num_brackets()))
+            for rung in range(self._get_num_rounds(bracket))
+        )
+
+
+class _Bayesian(_InMemory, BayesianOptimizationOracle):  # type: ignore[misc] # KerasTuner has no types
+    """Fits a Gaussian process to the scores and proposes what looks best or is least known.
+
+    Attributes:
+        known: what to propose without computing it, when a record is replayed; None: nothing.
+    """
+
+    known: dict[str, float] | None = None
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return what is proposed: at random until there are enough scores, then by the model."""
+        finished = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        if len(finished) < self.num_initial_points:
+            return super().populate_space(trial_id)
+        # A proposal depends on what was told, not on what was drawn on the way: so a replay can skip computing.
+        seed = spread(f"{self.seed}/{len(self.trials)}")
+        self._seed_state, self._random_state = seed, np.random.RandomState(seed)
+        if self.known is not None:
+            return {"status": "RUNNING", "values": self.known}
+        if self.ongoing_trials:
+            # KerasTuner guesses the scores of trials in flight by the model of the last proposal, at first by none.
+            self.gpr.fit(*self._told(finished))
+        answer = super().populate_space(trial_id)
+        # The same seed would give the same score again: something new is worth more of the budget.
+        return self._random_populate_space() if self._duplicate(answer["values"]) else answer
+
+    def _told(self, finished: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Return where each finished trial lies in the unit cube, and its score, smaller ones better."""
+        sign = -1 if self.objective.direction == "max" else 1
+        space = self.hyperparameters.space
+        places = [[hp.value_to_prob(trial.hyperparameters.values[hp.name]) for hp in space] for trial in finished]
+        return np.array(places), np.array([sign * trial.score for trial in finished])
+
+
+def spread(seed: object) -> int:
+    """Return a seed from 1 to 2³¹.
+
+    KerasTuner takes 0 for none, and draws each number by a seed that is one greater than the last: searches with
+    neighbouring seeds would share most of their trials.
+    """
+    return 1 + int.from_bytes(hashlib.sha256(str(seed).encode()).digest()[:4], "big") % 2**31
+
+
+def build(order: Order) -> Any:
+    """Return the oracle of a search."""
+    shared: dict[str, Any] = {
+        "objective": Objective(SCORE, "max" if order.maximize else "min"),
+        "hyperparameters": _hyperparameters(order.dimensions),
+        "seed": spread(order.seed),
+        "max_retries_per_trial": 0,
+        "max_consecutive_failed_trials": _FAILURES_IN_A_ROW,
+    }
+    if order.algorithm == "hyperband":
+        oracle = _Hyperband(max_epochs=order.epochs, factor=order.factor, **shared)
+        oracle.max_trials = order.max_trials
+    elif order.algorithm == "bayesian":
+        oracle = _Bayesian(max_trials=order.max_trials, num_initial_points=order.drawn_first, **shared)
+    else:
+        oracle = _Random(max_trials=order.max_trials, **shared)
+    oracle.dimensions = order.dimensions
+    oracle.verbose = 0
+    if order.cells is not None:
+        # KerasTuner takes a space for exhausted after 20 draws in vain, while there may be something left in it.
+        oracle._max_collisions = max(oracle._max_collisions, min(20 * order.cells, _MOST_DRAWS))  # noqa: SLF001
+    return oracle
+
+
+def _hyperparameters(dimensions: tuple[Dimension, ...]) -> Any:
+    """Return the space as KerasTuner describes it; axes are called by their position."""
+    space = HyperParameters()
+    for axis, dimension in enumerate(dimensions):
+        add = space.Int if dimension.whole else space.Float
+        add(str(axis), dimension.low, dimension.high, sampling="log" if dimension.log else "linear")
+    return space
