@@ -51,7 +51,15 @@ class PoolLauncher(Launcher):
         self.slots = find_slots(self.gpus, self.workers, threads if isinstance(threads, int) else 1)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run one job for each list of overrides; see `seedsweep.launching.pool.launch`."""
+        """Run one job for each list of overrides; of unknown status are those that were not started."""
+        from seedsweep.launching.jobs import Listed
+
+        jobs = Listed(self.config, job_overrides, initial_job_idx)
+        results = self.launch_from(jobs, initial_job_idx)
+        return [*results, *jobs.not_started(self.hydra_context.config_loader)]
+
+    def launch_from(self, source: Any, initial_job_idx: int) -> list[JobReturn]:
+        """Run what a `seedsweep.launching.jobs.JobSource` gives; see `seedsweep.launching.pool.launch`."""
         from seedsweep.launching.pool import launch
 
         results = launch(
@@ -59,7 +67,7 @@ class PoolLauncher(Launcher):
             task_function=self.task_function,
             config=self.config,
             slots=self.slots,
-            job_overrides=job_overrides,
+            source=source,
             initial_job_idx=initial_job_idx,
             failed_before=self.failed,
         )
