@@ -70,10 +70,12 @@ class Trained:
 
     parameters = 1
 
-    def __init__(self, trial, dataset, state):
+    def __init__(self, trial, dataset, state, *, tests):
         total = float(state.arrays[0][0])
-        self.predictions = np.zeros(len(dataset.test), dtype=np.int64)
-        self.test_accuracy, self.test_loss = total / 1e6, 1 - total / 1e6
+        predictions = np.zeros(len(dataset.test), dtype=np.int64)
+        self.tested = types.SimpleNamespace(loss=1 - total / 1e6, accuracy=total / 1e6, predictions=predictions)
+        if not tests:
+            self.tested = None
         self.weights_sha256 = hashlib.sha256(f"{trial.seed} {total}".encode()).hexdigest()
         self.train_seconds = state.train_seconds
 
@@ -87,14 +89,14 @@ class Trained:
         return "a stand-in"
 
 
-def train(trial, dataset, on_epoch, keeping, start):
+def train(trial, dataset, on_epoch, keeping, start, *, tests=True):
     faults = json.loads(os.environ.get("FAULTS", "{}"))
     how, times = faults.get(str(trial.seed), ("", 0))
     note("begin", trial.seed, os.getpid(), time.time())
     note("imported", "only", *sorted({"mlflow", "tensorflow", "pandas"} & set(sys.modules)))
     faulty = begun(trial.seed) <= times
     padding = np.zeros(int(os.environ.get("CHECKPOINT_BYTES", "8")) // 8)
-    state = start or Checkpoint(keeping.trial_id, [], 0.0, [np.zeros(1), padding])
+    state = start or Checkpoint(keeping.training_id, [], 0.0, [np.zeros(1), padding])
     for epoch in range(state.epoch + 1, trial.epochs + 1):
         note("epoch", trial.seed, epoch)
         ends = time.monotonic() + EPOCH_SECONDS
@@ -109,12 +111,12 @@ def train(trial, dataset, on_epoch, keeping, start):
         total = state.arrays[0] + trial.seed * epoch
         values = {"loss": 1 / epoch, "accuracy": 0.5, "val_loss": 1 / epoch, "val_accuracy": 0.5}
         history = [*state.history, EpochMetrics(epoch, values)]
-        state = Checkpoint(keeping.trial_id, history, state.train_seconds + EPOCH_SECONDS, [total, padding])
+        state = Checkpoint(keeping.training_id, history, state.train_seconds + EPOCH_SECONDS, [total, padding])
         if epoch % keeping.every == 0 or epoch == trial.epochs:
             checkpoints.write(keeping.path, state)
         on_epoch(history[-1])
     note("end", trial.seed)
-    return Trained(trial, dataset, state)
+    return Trained(trial, dataset, state, tests=tests)
 
 
 # At import, so that the workers, which import the parent's script, stand in too.

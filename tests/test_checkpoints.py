@@ -29,7 +29,7 @@ def test_what_was_written_is_read(path):
     wanted = some(3)
     wanted.arrays.append(np.array([1.5], ml_dtypes.bfloat16))
     checkpoints.write(path, wanted)
-    found = checkpoints.read(path, "t")
+    found = checkpoints.read(path, "t", 9)
     assert (found.history, found.train_seconds, found.epoch) == (wanted.history, 1.5, 3)
     for array, expected in zip(found.arrays, wanted.arrays, strict=True):
         assert array.dtype == expected.dtype
@@ -42,10 +42,10 @@ def test_torn_at_any_byte_it_is_refused(path, tally):
     whole = path.read_bytes()
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
-        assert checkpoints.read(path, "t") is None, size
+        assert checkpoints.read(path, "t", 9) is None, size
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        assert checkpoints.read(path, "t") is None, place
+        assert checkpoints.read(path, "t", 9) is None, place
     tally("checkpoint torn, and changed, at any byte", 2 * len(whole), 2 * len(whole))
 
 
@@ -59,7 +59,7 @@ def test_a_failed_write_leaves_the_old_one(path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         checkpoints.write(path, some(2))
-    assert checkpoints.read(path, "t").epoch == 1
+    assert checkpoints.read(path, "t", 9).epoch == 1
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
@@ -70,5 +70,5 @@ def test_the_furthest_of_several_is_taken(tmp_path):
         checkpoints.write(tmp_path / name / checkpoints.FILE_NAME, some(epochs, fill=float(epochs)))
     (tmp_path / "b" / checkpoints.FILE_NAME).write_bytes(b"seedsweep checkpoint 1\n")
     places = [tmp_path / name for name in ("a", "b", "c", "nowhere")]
-    assert checkpoints.furthest(places, "t").epoch == 2
-    assert checkpoints.furthest(places, "u") is None
+    assert checkpoints.furthest(places, "t", 9).epoch == 2
+    assert checkpoints.furthest(places, "u", 9) is None

@@ -57,13 +57,13 @@ def test_stopped_anywhere_a_trial_ends_with_the_same_bits(tmp_path, compose, ove
     for stop in stops:
         place = keeping(tmp_path / "b", every, StopAfter(stop))
         with pytest.raises(Stopped):
-            fit.train(trial, dataset, epochs.append, place, checkpoints.read(place.path, "t"))
-    start = checkpoints.read(place.path, "t")
+            fit.train(trial, dataset, epochs.append, place, checkpoints.read(place.path, "t", 4))
+    start = checkpoints.read(place.path, "t", 4)
     resumed = fit.train(trial, dataset, epochs.append, keeping(tmp_path / "b", every), start)
     assert resumed.weights_sha256 == undisturbed.weights_sha256
     assert [metrics.epoch for metrics in epochs] == [1, 2, 3, 4]
     assert [metrics.values for metrics in epochs] == [metrics.values for metrics in whole_epochs]
-    assert resumed.test_loss == undisturbed.test_loss
+    assert resumed.tested.loss == undisturbed.tested.loss
 
 
 def keeping(directory, every, stop=lambda: False):
@@ -77,8 +77,8 @@ def test_a_trial_s_checkpoint_is_nobody_else_s(tmp_path, compose):
 
     trial = compose(*small_data(tmp_path), "model=mlp", "epochs=1").trial
     fit.train(trial, load(trial.data), lambda _: None, keeping(tmp_path, 1), None)
-    assert checkpoints.furthest([tmp_path], "t").epoch == 1
-    assert checkpoints.furthest([tmp_path], "another") is None
+    assert checkpoints.furthest([tmp_path], "t", 1).epoch == 1
+    assert checkpoints.furthest([tmp_path], "another", 1) is None
 
 
 @pytest.mark.timeout(1800)

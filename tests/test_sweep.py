@@ -225,7 +225,7 @@ def test_colour_and_raw_pixels_are_trained_on(shell, compose):
     trial = compose(*recipe).trial
     keeping = Keeping("t", shell.directory / "checkpoint", 1, lambda: False)
     trained = fit.train(trial, load(trial.data), lambda _: None, keeping, None)
-    assert trained.predictions.shape == (18,)
+    assert trained.tested.predictions.shape == (18,)
 
 
 def test_the_full_mnist_goes_in_by_the_same_door(sweep, mnist):

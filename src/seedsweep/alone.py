@@ -56,7 +56,7 @@ def train_alone(run: RunConfig, dataset: Dataset, described: Described) -> dict[
     with ownership.claim(directory):
         if run.execution.rerun:
             reuse.forget_checkpoint(directory)
-        reuse.fetch_checkpoint(earlier, described.trial_id, directory)
+        reuse.fetch_checkpoint(reuse.directories(earlier), described, directory)
         try:
             with Courier(store, [directory]), _limited(run.execution.timeout):
                 metrics = train_tracked(run, dataset, described, directory)

@@ -105,6 +105,7 @@ def _described(run: RunConfig, dataset: Dataset, computes: Runtime) -> Described
         reproduce=reproduce_command(),
         job=run.tracking.job or 0,
         row=row,
+        search=run.tracking.search,
     )
 
 
@@ -160,7 +161,7 @@ def _train(
 
     trial, name = run.trial, described.name
     checkpoint = writer.journal.directory / checkpoints.FILE_NAME
-    start = checkpoints.read(checkpoint, described.trial_id)
+    start = checkpoints.read(checkpoint, described.training_id, trial.epochs)
     epochs = list(start.history) if start else []
     for metrics in epochs:
         writer.epoch(metrics)
@@ -174,24 +175,19 @@ def _train(
         progress = (_job_number(), metrics.epoch, trial.epochs)
         log.info("%s  epoch %d/%d  %s", name, metrics.epoch, trial.epochs, shown, extra={"epoch": progress})
 
-    keeping = checkpoints.Keeping(described.trial_id, checkpoint, run.execution.checkpoint_every, stop_requested)
-    trained = fit.train(trial, dataset, on_epoch, keeping, start)
-    final = {
-        "test_loss": trained.test_loss,
-        "test_accuracy": trained.test_accuracy,
-        "train_seconds": trained.train_seconds,
-    }
+    keeping = checkpoints.Keeping(described.training_id, checkpoint, run.execution.checkpoint_every, stop_requested)
+    trained = fit.train(trial, dataset, on_epoch, keeping, start, tests=run.tracking.tested)
+    final = {"train_seconds": trained.train_seconds}
+    if trained.tested:
+        final |= {"test_loss": trained.tested.loss, "test_accuracy": trained.tested.accuracy}
     write_files(writer.journal.files, trial, name, dataset, trained, epochs, pictures=run.execution.pictures)
     tags = {"weights_sha256": trained.weights_sha256, "parameters": str(trained.parameters)}
     writer.finish(final, tags, step=trial.epochs)
-    checkpoints.remove(checkpoint)
-    log.info(
-        "finished %s: test accuracy %.2f %%, validation %.2f %%, %.0f s",
-        name,
-        100 * trained.test_accuracy,
-        100 * epochs[-1].values["val_accuracy"],
-        trained.train_seconds,
-    )
+    if not run.tracking.resumable:
+        checkpoints.remove(checkpoint)
+    tested = f"test accuracy {100 * trained.tested.accuracy:.2f} %, " if trained.tested else ""
+    validated = 100 * epochs[-1].values["val_accuracy"]
+    log.info("finished %s: %svalidation %.2f %%, %.0f s", name, tested, validated, trained.train_seconds)
     return {**epochs[-1].values, **final}
 
 

@@ -47,10 +47,12 @@ def write_files(
     OmegaConf.save(_nested(trial.settings()), directory / "config.yaml")
     if pictures:
         _draw(directory, trial, name, trained, epochs)
+    if trained.tested is None:
+        return
     smallest = np.min_scalar_type(dataset.classes - 1)
     np.savez_compressed(
         directory / "predictions.npz",
-        predicted=trained.predictions.astype(smallest),
+        predicted=trained.tested.predictions.astype(smallest),
         label=dataset.test.y.astype(smallest),
     )
 

@@ -14,7 +14,7 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.trials import checks
-from seedsweep.trials.record import METRICS
+from seedsweep.trials.record import METRICS, SEARCH_PLACES
 from seedsweep.trials.spec import Trial, setting_names
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 # What a sweep adds to the overrides of its trials.
-TOLD = ("tracking.uri", "tracking.parent_run_id", "tracking.variant", "tracking.job", "tracking.row")
+TOLD = (
+    *("tracking.uri", "tracking.parent_run_id", "tracking.variant", "tracking.job", "tracking.row"),
+    "tracking.search",
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Tracking:
         variant: what the sweep calls the trial's variant.
         job: the trial's number in its sweep, from 0.
         row: the named row of its sweep that the trial belongs to.
+        search: where a trial stands in its search, by name; None for any other trial.
     """
 
     uri: str | None
@@ -48,6 +52,17 @@ class Tracking:
     variant: str | None
     job: int | None
     row: str | None
+    search: Mapping[str, int] | None
+
+    @property
+    def tested(self) -> bool:
+        """Whether the trial is measured on the test images; a search compares its trials without them."""
+        return self.search is None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether its last state is kept, for the trial on the next rung to go on from."""
+        return self.search is not None and "rung" in self.search
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,7 @@ def read_config(config: DictConfig) -> RunConfig:
             parent_run_id=_text_or_none("parent_run_id", tracking["parent_run_id"]),
             variant=_text_or_none("variant", tracking["variant"]),
             row=_text_or_none("row", tracking["row"]),
+            search=_place_in_search(tracking["search"]),
         ),
     )
 
@@ -160,6 +176,15 @@ def _objective(value: object) -> str:
             f"objective={close or 'val_accuracy'}",
         )
     return str(value)
+
+
+def _place_in_search(value: object) -> Mapping[str, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        checks.refuse("tracking.search", "what a search tells its trials", value, "leave it out")
+    checks.known_keys("tracking.search", value, SEARCH_PLACES)
+    return {str(key): checks.whole(f"tracking.search.{key}", number, at_least=0) for key, number in value.items()}
 
 
 def _text_or_none(key: str, value: object) -> str | None:

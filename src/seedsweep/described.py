@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from seedsweep.trials.identity import RECIPE, settings_id, trial_id
+from seedsweep.trials.identity import RECIPE, settings_id, training_id, trial_id
 from seedsweep.trials.variants import run_name, spell
 
 if TYPE_CHECKING:
@@ -26,12 +26,14 @@ class Described:
 
     Attributes:
         trial_id: see `trials.identity`.
+        training_id: see there too; which checkpoints it can go on from.
         name: what a person tells the run by.
         settings: every leaf of the trial's config as text, by dotted path.
         tags: by name.
     """
 
     trial_id: str
+    training_id: str
     name: str
     settings: Mapping[str, str]
     tags: Mapping[str, str]
@@ -47,6 +49,7 @@ def describe(
     reproduce: str,
     job: int,
     row: NamedRow | None = None,
+    search: Mapping[str, int] | None = None,
 ) -> Described:
     """Describe a trial.
 
@@ -59,11 +62,14 @@ def describe(
         reproduce: the command line that trains it again.
         job: its number in its sweep, from 0.
         row: the named row of its sweep that it belongs to.
+        search: where it stands in its search.
     """
-    identity = trial_id(trial, dataset_sha256=dataset_sha256, versions=computes.versions, device=computes.device)
+    basis: Any = {"dataset_sha256": dataset_sha256, "versions": computes.versions, "device": computes.device}
+    identity = trial_id(trial, **basis)
     releases = {**computes.versions, "seedsweep": metadata.version("seedsweep")}
     return Described(
         trial_id=identity,
+        training_id=training_id(trial, **basis),
         name=run_name(variant, trial.seed),
         settings={key: spell(value) for key, value in trial.settings().items()},
         tags={
@@ -78,6 +84,7 @@ def describe(
             "reproduce": reproduce,
             "job": str(job),
             **(row_tags(row) if row else {}),
+            **{name: str(number) for name, number in (search or {}).items()},
         },
     )
 

@@ -23,7 +23,7 @@ from seedsweep.rows import current_row
 from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hydra.core.config_loader import ConfigLoader
     from omegaconf import DictConfig
@@ -49,18 +49,27 @@ class Planned:
         run: its checked config.
         place: its directory, in the sweep's own.
         described: what its run tells of it.
+        search: where it stands in its search.
     """
 
     overrides: tuple[str, ...]
     run: RunConfig
     place: Path
     described: Described
+    search: Mapping[str, int] | None = None
+
+    @property
+    def number(self) -> int:
+        """Its number in its sweep, from 0."""
+        return int(self.described.tags["job"])
 
     def told(self, uri: str, parent_run_id: str, directory: Path) -> list[str]:
         """Return the overrides to launch: its own, and what a trial must know of its sweep."""
         tags = self.described.tags
         row = quoted(tags["row"]) if "row" in tags else "null"
-        values = (quoted(uri), quoted(parent_run_id), quoted(tags["variant"]), tags["job"], row)
+        places = ",".join(f"{name}:{number}" for name, number in (self.search or {}).items())
+        search = "null" if self.search is None else f"{{{places}}}"
+        values = (quoted(uri), quoted(parent_run_id), quoted(tags["variant"]), tags["job"], row, search)
         return [
             *self.overrides,
             *(f"{key}={value}" for key, value in zip(TOLD, values, strict=True)),
@@ -135,6 +144,50 @@ def plan_sweep(
         )
         for number, (checked, variant) in enumerate(zip(plan, names, strict=True))
     ]
+
+
+class TrialPlanner:
+    """Plans the trials of a search one by one.
+
+    Args:
+        config: the sweep's own config.
+        config_loader: composes a trial's config from its overrides.
+        slots: where the trials will run.
+    """
+
+    def __init__(self, config: DictConfig, config_loader: ConfigLoader, slots: Sequence[Slot]) -> None:
+        self._config = config
+        self._loader = config_loader
+        self._slots = slots
+        self._computes: Runtime | None = None
+
+    def plan(self, overrides: Sequence[str], number: int, variant: str, search: Mapping[str, int] | None) -> Planned:
+        """Compose and check a trial.
+
+        Args:
+            overrides: what distinguishes it.
+            number: its own, in its sweep.
+            variant: what its variant is called.
+            search: where it stands in the search; None for those that confirm its winner.
+
+        Raises:
+            BadInput: it cannot be used.
+        """
+        checked = _check(self._config, self._loader.load_sweep_config(self._config, list(overrides)), overrides, number)
+        trial = checked.run.trial
+        if self._computes is None:
+            self._computes = _expected_runtime(trial, self._slots)
+        described = describe(
+            trial,
+            variant,
+            dataset=checked.dataset,
+            dataset_sha256=checked.dataset_sha256,
+            computes=self._computes,
+            reproduce=checked.reproduce,
+            job=number,
+            search=search,
+        )
+        return Planned(checked.overrides, checked.run, checked.place, described, search)
 
 
 def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], number: int) -> _Checked:

@@ -18,9 +18,10 @@ from seedsweep.tracking.reading import running, runs_of, trials_by_job
 from seedsweep.tracking.runs import link
 from seedsweep.tracking.tags import DIRECTORY_TAG, DIVERGED_TAG, PARENT_TAG, PLAN_TAG, REUSED_TAG, ROW_TAGS, SWEEP_TAG
 from seedsweep.training import checkpoints
+from seedsweep.trials.record import SEARCH_PLACES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from seedsweep.described import Described
     from seedsweep.tracking.store import Store
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 # What a run that stands for an earlier one says in its own sweep's words.
-_OF_THIS_SWEEP = ("variant", "dataset", "job", "trial_id", "settings_id", *ROW_TAGS)
+_OF_THIS_SWEEP = ("variant", "dataset", "job", "trial_id", "settings_id", *ROW_TAGS, *SEARCH_PLACES)
 
 
 def earlier_runs(store: Store, trial_id: str) -> list[TrialRecord]:
@@ -38,15 +39,22 @@ def earlier_runs(store: Store, trial_id: str) -> list[TrialRecord]:
     return runs_of(store, "trial_id", trial_id)
 
 
-def has_ended(record: TrialRecord) -> bool:
-    """Tell whether training a trial again would tell nothing new: it finished, or diverged."""
-    return record.status == "finished" or (record.status == "failed" and DIVERGED_TAG in record.tags)
+def has_ended(record: TrialRecord, *, tested: bool = True) -> bool:
+    """Tell whether training a trial again would tell nothing new: it finished, or diverged.
+
+    Args:
+        record: its run.
+        tested: whether it must have been measured on the test images, which the trials of a search are not.
+    """
+    if record.status == "finished":
+        return "test_accuracy" in record.metrics or not tested
+    return record.status == "failed" and DIVERGED_TAG in record.tags
 
 
-def ended(records: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the run that a trial can take its result from, an original one if there is one."""
-    done = sorted(filter(has_ended, records), key=lambda record: REUSED_TAG in record.tags)
-    return done[0] if done else None
+def ended(records: Sequence[TrialRecord], *, tested: bool = True) -> TrialRecord | None:
+    """Return the run that a trial can take its result from, an original one if there is one; see `has_ended`."""
+    done = [record for record in records if has_ended(record, tested=tested)]
+    return min(done, key=lambda record: REUSED_TAG in record.tags, default=None)
 
 
 def directories(records: Sequence[TrialRecord]) -> list[Path]:
@@ -61,15 +69,20 @@ def own_directory(records: Sequence[TrialRecord]) -> Path | None:
     return next(places, None)
 
 
-def fetch_checkpoint(records: Sequence[TrialRecord], trial_id: str, directory: Path) -> None:
-    """Copy the furthest checkpoint that earlier runs of a trial have left, unless the trial has one as far.
+def fetch_checkpoint(places: Iterable[Path], described: Described, directory: Path) -> None:
+    """Copy the furthest checkpoint that a trial can go on from, unless it has one as far.
+
+    Args:
+        places: where to look: the directories of its earlier runs, or of those that it goes on with.
+        described: the trial.
+        directory: its own.
 
     Raises:
         OSError: it cannot be written.
     """
-    places = [place for place in directories(records) if place != directory]
-    own = checkpoints.furthest([directory], trial_id)
-    found = checkpoints.furthest(places, trial_id)
+    kind = (described.training_id, int(described.settings["epochs"]))
+    own = checkpoints.furthest([directory], *kind)
+    found = checkpoints.furthest([place for place in places if place != directory], *kind)
     if found and (own is None or found.epoch > own.epoch):
         directory.mkdir(parents=True, exist_ok=True)
         checkpoints.write(directory / checkpoints.FILE_NAME, found)

@@ -143,6 +143,10 @@ class Courier:
         self._in_trouble = False
         self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
 
+    def add(self, directory: Path) -> None:
+        """Look after one more journal."""
+        self._seen.setdefault(directory, 0)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -158,7 +162,7 @@ class Courier:
         delay = _LOOK_SECONDS
         while not self._done.wait(delay):
             trouble = None
-            for directory, seen in self._seen.items():
+            for directory, seen in list(self._seen.items()):
                 outbox = Outbox(directory)
                 if (size := outbox.size) == seen or trouble or self._done.is_set():
                     continue

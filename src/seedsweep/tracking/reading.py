@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from seedsweep.errors import BadInput
-from seedsweep.tracking.tags import JOB_TAG, PARENT_TAG, PLANNED_TAG, RESUMED_TAG, REUSED_TAG, SWEEP_TAG
-from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics, SweepRecord, TrialRecord
+from seedsweep.tracking.tags import JOB_TAG, PARENT_TAG, PLANNED_TAG, RESUMED_TAG, REUSED_TAG, SEARCH_TAG, SWEEP_TAG
+from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics, SearchRecord, SweepRecord, TrialRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +51,15 @@ def read_sweep(store: Store, run_id: str) -> SweepRecord:
         started=datetime.fromtimestamp(root.info.start_time / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC"),
         trials=trials,
         planned=int(root.data.tags.get(PLANNED_TAG, len(trials))),
+        search=_search_of(root.data.tags.get(SEARCH_TAG)),
     )
+
+
+def _search_of(text: str | None) -> SearchRecord | None:
+    if text is None:
+        return None
+    told = json.loads(text)
+    return SearchRecord(**{**told, "axes": tuple(told["axes"])})
 
 
 def _with_original_files(store: Store, trials: Sequence[TrialRecord]) -> Iterator[TrialRecord]:

@@ -22,6 +22,7 @@ from seedsweep.tracking.tags import (
     SOURCE,
     SWEEP_TAG,
 )
+from seedsweep.trials.record import SEARCH_PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +56,13 @@ class SweepWriter:
         """Store files beside the run's table."""
         for file in files:
             self.store.client.log_artifact(self.run_id, str(file))
+
+    def curve(self, name: str, values: Sequence[float]) -> None:
+        """Write a metric of the sweep itself, one value a step from 1; written again, it stays as it was."""
+        began = self.store.client.get_run(self.run_id).info.start_time
+        points = [Metric(name, value, began + step, step) for step, value in enumerate(values, start=1)]
+        for start in range(0, len(points), _BATCH):
+            self.store.client.log_batch(self.run_id, metrics=points[start : start + _BATCH])
 
     def close(self, status: str) -> None:
         """Close the run as "FINISHED", "FAILED" or "KILLED"."""
@@ -96,7 +104,7 @@ def link(
         The new run's id.
     """
     kinship = {SWEEP_TAG: name} if parent_run_id is None else {PARENT_TAG: parent_run_id}
-    own = (SWEEP_TAG, PARENT_TAG, JOB_TAG, DIRECTORY_TAG, JOURNAL_TAG, ATTEMPTS_TAG, *ROW_TAGS)
+    own = (SWEEP_TAG, PARENT_TAG, JOB_TAG, DIRECTORY_TAG, JOURNAL_TAG, ATTEMPTS_TAG, *ROW_TAGS, *SEARCH_PLACES)
     kept = {key: value for key, value in record.tags.items() if key not in own and not key.startswith("mlflow.")}
     origin = {REUSED_TAG: record.tags.get(REUSED_TAG, record.run_id)}
     run_id = _create(store, name, {**kept, **kinship, **tags, **origin})

@@ -24,5 +24,7 @@ JOURNAL_TAG = "journal"
 # The named row that a trial belongs to, and what was reported of it.
 ROW_TAGS = ("row", "row_title", "reported", "reported_in", "row_note")
 FAILURE_TAG = "failure"
+# How a sweep's trials are searched for, as JSON.
+SEARCH_TAG = "search"
 # What MLflow's list of runs shows as their source.
 SOURCE = {"mlflow.source.name": "sweep.py", "mlflow.source.type": "LOCAL"}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILE_NAME = "checkpoint.bin"
-_MAGIC = b"seedsweep checkpoint 1\n"
+_MAGIC = b"seedsweep checkpoint 2\n"
 _DIGEST_BYTES = 32
 
 
@@ -36,13 +36,13 @@ class Checkpoint:
     """Everything that the rest of a trial follows from.
 
     Attributes:
-        trial_id: whose state it is.
+        training_id: of the trials whose state it is, see `trials.identity`.
         history: what each epoch so far came to, from epoch 1.
         train_seconds: wall time of those epochs.
         arrays: all variables of the network, then all of its optimizer, in Keras' order.
     """
 
-    trial_id: str
+    training_id: str
     history: Sequence[EpochMetrics]
     train_seconds: float
     arrays: Sequence[NDArray[np.generic]]
@@ -58,13 +58,13 @@ class Keeping:
     """How a trial's state is kept.
 
     Attributes:
-        trial_id: whose state it is.
+        training_id: of the trials whose state it is, see `trials.identity`.
         path: the checkpoint's file.
         every: epochs between two checkpoints; the last epoch always has one.
         stop: tells whether the trial is to end after the batch that it is in.
     """
 
-    trial_id: str
+    training_id: str
     path: Path
     every: int
     stop: Callable[[], bool]
@@ -77,7 +77,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         OSError: there is no room, or no permission; what stood there still does.
     """
     told = {
-        "trial_id": checkpoint.trial_id,
+        "training_id": checkpoint.training_id,
         "train_seconds": checkpoint.train_seconds,
         "history": [dict(metrics.values) for metrics in checkpoint.history],
         # NumPy would save an array of bfloat16 as bytes without a type.
@@ -114,8 +114,8 @@ def _unfinished(path: Path) -> Path:
     return path.with_name(path.name + ".unfinished")
 
 
-def read(path: Path, trial_id: str) -> Checkpoint | None:
-    """Return the checkpoint at a path, or None where there is none that this trial can go on from.
+def read(path: Path, training_id: str, epochs: int) -> Checkpoint | None:
+    """Return the checkpoint at a path, or None where there is none that this trial of some epochs can go on from.
 
     A damaged one, or another trial's, is said and passed over: the trial then starts again and ends with
     the same weights.
@@ -134,17 +134,17 @@ def read(path: Path, trial_id: str) -> Checkpoint | None:
         return None
     stream = io.BytesIO(body)
     told = json.loads(stream.readline())
-    if told["trial_id"] != trial_id:
+    if told["training_id"] != training_id or len(told["history"]) > epochs:
         return None
     arrays = []
     for dtype, shape in zip(told["dtypes"], told["shapes"], strict=True):
         kind = np.dtype(dtype)
         arrays.append(np.frombuffer(stream.read(kind.itemsize * int(np.prod(shape))), kind).reshape(shape))
     history = [EpochMetrics(epoch, values) for epoch, values in enumerate(told["history"], start=1)]
-    return Checkpoint(trial_id, history, told["train_seconds"], arrays)
+    return Checkpoint(training_id, history, told["train_seconds"], arrays)
 
 
-def furthest(directories: Iterable[Path], trial_id: str) -> Checkpoint | None:
-    """Return the trial's checkpoint with the most epochs in it, or None where no directory has one."""
-    found = (read(directory / FILE_NAME, trial_id) for directory in directories)
+def furthest(directories: Iterable[Path], training_id: str, epochs: int) -> Checkpoint | None:
+    """Return the checkpoint with the most epochs in it that `read` gives, or None where no directory has one."""
+    found = (read(directory / FILE_NAME, training_id, epochs) for directory in directories)
     return max((known for known in found if known), key=lambda known: known.epoch, default=None)

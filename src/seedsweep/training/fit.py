@@ -36,24 +36,35 @@ EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True)
+class Tested:
+    """What a network answered on the test images.
+
+    Attributes:
+        loss: its mean, with the penalties.
+        accuracy: fraction of images whose class was predicted.
+        predictions: (n,) the predicted class of each image, in order.
+    """
+
+    loss: float
+    accuracy: float
+    predictions: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Trained:
     """A trained network and what came of it.
 
     Attributes:
         model: the network after the last epoch.
         parameters: number of weights, trainable and not.
-        test_loss: mean loss on the test images, with the penalties.
-        test_accuracy: fraction of test images whose class was predicted.
-        predictions: (n,) the predicted class of each test image, in order.
+        tested: on the test images; None where they were not looked at.
         weights_sha256: hash of all weights, in the network's order.
         train_seconds: wall time of all epochs with their validation, those before an interruption included.
     """
 
     model: keras.Model
     parameters: int
-    test_loss: float
-    test_accuracy: float
-    predictions: NDArray[np.int64]
+    tested: Tested | None
     weights_sha256: str
     train_seconds: float
 
@@ -75,7 +86,13 @@ class Trained:
 
 
 def train(
-    trial: Trial, dataset: Dataset, on_epoch: Callable[[EpochMetrics], None], keeping: Keeping, start: Checkpoint | None
+    trial: Trial,
+    dataset: Dataset,
+    on_epoch: Callable[[EpochMetrics], None],
+    keeping: Keeping,
+    start: Checkpoint | None,
+    *,
+    tests: bool = True,
 ) -> Trained:
     """Train a network and measure it once on the test images.
 
@@ -88,6 +105,7 @@ def train(
         on_epoch: called after each epoch that is trained here, in order.
         keeping: where its checkpoint goes.
         start: the checkpoint to go on from; None starts with fresh weights.
+        tests: whether the test images are looked at.
 
     Raises:
         Diverged: the training loss became NaN or infinite.
@@ -97,14 +115,14 @@ def train(
     whole, model = _fresh(trial, dataset)
     if start is not None:
         _restore(model, start)
-    state = start or Checkpoint(keeping.trial_id, [], 0.0, [])
+    state = start or Checkpoint(keeping.training_id, [], 0.0, [])
     written = state.epoch
     try:
         for epoch in range(state.epoch + 1, trial.epochs + 1):
             began = time.perf_counter()
             metrics = EpochMetrics(epoch, _one_epoch(model, trial, dataset, epoch, keeping.stop))
             seconds = state.train_seconds + time.perf_counter() - began
-            state = Checkpoint(keeping.trial_id, [*state.history, metrics], seconds, _variables(model))
+            state = Checkpoint(keeping.training_id, [*state.history, metrics], seconds, _variables(model))
             if epoch % keeping.every == 0 or epoch == trial.epochs:
                 checkpoints.write(keeping.path, state)
                 written = epoch
@@ -114,18 +132,20 @@ def train(
         if state.epoch > written:
             checkpoints.write(keeping.path, state)
         raise
-    test_loss = float(model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0])
-    outputs = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
-    predictions = np.argmax(outputs, axis=1)
     return Trained(
         model=whole,
         parameters=model.count_params(),
-        test_loss=test_loss,
-        test_accuracy=float(np.mean(predictions == dataset.test.y)),
-        predictions=predictions,
+        tested=_test(model, dataset) if tests else None,
         weights_sha256=weights_sha256(model),
         train_seconds=state.train_seconds,
     )
+
+
+def _test(model: keras.Model, dataset: Dataset) -> Tested:
+    loss = float(model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0])
+    outputs = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
+    predictions = np.argmax(outputs, axis=1)
+    return Tested(loss, float(np.mean(predictions == dataset.test.y)), predictions)
 
 
 def _fresh(trial: Trial, dataset: Dataset) -> tuple[keras.Model, keras.Model]:

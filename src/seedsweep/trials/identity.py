@@ -36,7 +36,26 @@ def trial_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], 
         versions: name → version of the libraries that compute.
         device: the kind of processor or GPU; equal results are promised for equal kinds only.
     """
-    settings = _telling(trial, _LABELS)
+    return _hashed(_telling(trial, _LABELS), dataset_sha256, versions, device)
+
+
+def training_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], device: str) -> str:
+    """Return the identity of a trial's training: trials that share it pass through the same states.
+
+    It is the trial's own, but for the number of epochs where nothing but the end depends on it: a longer trial goes
+    on from where a shorter one ended, with the same bits as if it had never paused.
+
+    Args:
+        trial: its settings.
+        dataset_sha256: see `trial_id`.
+        versions: see `trial_id`.
+        device: see `trial_id`.
+    """
+    left_out = (*_LABELS, "epochs") if trial.opt.schedule == "constant" else _LABELS
+    return _hashed(_telling(trial, left_out), dataset_sha256, versions, device)
+
+
+def _hashed(settings: Mapping[str, Any], dataset_sha256: str, versions: Mapping[str, str], device: str) -> str:
     content = json.dumps([RECIPE, settings, dataset_sha256, dict(versions), device], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

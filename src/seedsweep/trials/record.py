@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 FINAL_METRICS = ("test_loss", "test_accuracy", "train_seconds")
 METRICS = EPOCH_METRICS + FINAL_METRICS
+# Where a trial stands in its search: its suggestion's number, and in Hyperband its bracket and rung and the number
+# of the suggestion that it goes on with. Tags of its run.
+SEARCH_PLACES = ("suggestion", "bracket", "rung", "continues")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,41 @@ class TrialRecord:
 
 
 @dataclass(frozen=True)
+class SearchRecord:
+    """How a sweep's trials were searched for.
+
+    Attributes:
+        algorithm: "random", "bayesian" or "hyperband".
+        order: "reproducible" or "fastest".
+        slots: how many trials ran at once.
+        seed: of the search.
+        objective: the metric that it follows.
+        axes: the settings that it varies, as typed.
+        suggestions: how many trials it may have; those that confirm its winner come on top.
+        confirm: how many those are.
+    """
+
+    algorithm: str
+    order: str
+    slots: int
+    seed: int
+    objective: str
+    axes: tuple[str, ...]
+    suggestions: int
+    confirm: int
+
+    @property
+    def maximize(self) -> bool:
+        """Whether greater values of the objective are better."""
+        return is_better_when_greater(self.objective)
+
+
+def is_better_when_greater(metric: str) -> bool:
+    """Tell in which direction one of `METRICS` is meant."""
+    return metric.endswith("accuracy")
+
+
+@dataclass(frozen=True)
 class SweepRecord:
     """One sweep as the tracker knows it.
 
@@ -57,6 +95,7 @@ class SweepRecord:
         started: when it began, in UTC.
         trials: those that were begun.
         planned: how many it is to have.
+        search: how they were searched for; None where nobody searched.
     """
 
     run_id: str
@@ -64,3 +103,4 @@ class SweepRecord:
     started: str
     trials: tuple[TrialRecord, ...]
     planned: int
+    search: SearchRecord | None = None

@@ -1,0 +1,252 @@
+"""A sweep that is under way: its directory, its run in the store, and how both are left.
+
+Not here: which trials it has, see `sweeps` and `searches`.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.utils import JobStatus
+from omegaconf import OmegaConf
+
+from seedsweep.app import typed_overrides
+from seedsweep.errors import (
+    BadInput,
+    CannotWrite,
+    LaunchInterrupted,
+    SweepInterrupted,
+    Terminated,
+    TrialsFailed,
+    reason,
+)
+from seedsweep.launching.worker import error_of
+from seedsweep.tracking import databases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from hydra.core.utils import JobReturn
+    from omegaconf import DictConfig
+
+    from seedsweep.config import RunConfig
+    from seedsweep.planning import Planned
+    from seedsweep.tracking.runs import SweepWriter
+    from seedsweep.tracking.store import Store
+    from seedsweep.trials.record import SweepRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Underway:
+    """A sweep whose parent run is open.
+
+    Attributes:
+        store: where its results go.
+        directory: its own.
+        parent: its run.
+        resumed: whether an earlier start of the same sweep left it unfinished.
+        is_rerun: whether trials are trained that were trained before.
+    """
+
+    store: Store
+    directory: Path
+    parent: SweepWriter
+    resumed: bool
+    is_rerun: bool
+
+    def fetch_checkpoint(self, planned: Planned, places: Sequence[Path]) -> None:
+        """Let a trial go on from the furthest of its checkpoints.
+
+        Args:
+            planned: the trial.
+            places: directories that may have one, besides its own.
+
+        Raises:
+            CannotWrite: there is no room.
+        """
+        from seedsweep import reuse
+
+        place = self.directory / planned.place
+        try:
+            if self.is_rerun:
+                reuse.forget_checkpoint(place)
+            reuse.fetch_checkpoint(places, planned.described, place)
+        except OSError as error:
+            raise cannot_write(error, self.directory) from error
+
+    def told(self, planned: Planned) -> list[str]:
+        """Return the overrides to launch a trial with."""
+        return planned.told(self.store.uri, self.parent.run_id, self.directory)
+
+    def settle(self, trials: Sequence[Planned], failures: Mapping[int, BaseException]) -> None:
+        """Close and deliver what workers that are gone have left, and write down trials that never opened a run.
+
+        Args:
+            trials: that were handed to the launcher.
+            failures: job number → error of those that failed.
+
+        Raises:
+            CannotWrite: there is no room.
+        """
+        from seedsweep.tracking.journal import Journal, Outbox
+        from seedsweep.tracking.settling import settle
+        from seedsweep.tracking.writing import TrialWriter
+
+        for planned in trials:
+            error = failures.get(planned.number)
+            place = self.directory / planned.place
+            try:
+                if error and not Outbox(place).exists:
+                    journal, described = Journal(place), planned.described
+                    TrialWriter(
+                        journal,
+                        described.name,
+                        parent_run_id=self.parent.run_id,
+                        settings=described.settings,
+                        tags=described.tags,
+                    )
+                    journal.close()
+                if Outbox(place).exists:
+                    settle(
+                        self.store, place, reason(error) if error else "interrupted", "FAILED" if error else "KILLED"
+                    )
+            except OSError as problem:
+                raise cannot_write(problem, place) from problem
+
+    def publish(self, sweep: SweepRecord, *, pictures: bool) -> None:
+        """Show and store what the sweep came to."""
+        from seedsweep.report import publish
+
+        publish(self.parent, sweep, self.directory, pictures=pictures)
+
+    def close(self, status: str) -> None:
+        """Close the sweep's run."""
+        from seedsweep.tracking.settling import patiently
+
+        patiently(self.store, lambda: self.parent.close(status))
+
+    def interrupted(self) -> SweepInterrupted:
+        """Return what to raise after Ctrl-C, when everything is settled."""
+        command = "the same command without rerun=true" if self.is_rerun else "the same command"
+        return SweepInterrupted(f"interrupted: what is finished is in the table; {command} goes on")
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What a launch came to.
+
+    Attributes:
+        results: of the jobs, in their order; empty after Ctrl-C.
+        failures: position → error of those that failed.
+        stop: Ctrl-C, if that ended it.
+    """
+
+    results: list[JobReturn]
+    failures: dict[int, BaseException]
+    stop: KeyboardInterrupt | None = None
+
+
+def launched(launch: Callable[[], list[JobReturn]]) -> Launched:
+    """Run a launch, and take in Ctrl-C.
+
+    Raises:
+        Terminated: Ctrl-C for the second time, or SIGTERM.
+    """
+    try:
+        results = launch()
+    except Terminated:
+        raise
+    except KeyboardInterrupt as interrupt:
+        return Launched([], interrupt.failures if isinstance(interrupt, LaunchInterrupted) else {}, interrupt)
+    return Launched(results, failures_of(results))
+
+
+@contextmanager
+def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[str, str]) -> Iterator[Underway]:
+    """Open a sweep: the one that an earlier start of it left unfinished, or a new one.
+
+    However the block is left, its run is closed.
+
+    Args:
+        config: the sweep's own config.
+        run: the checked config of one of its trials.
+        identity: of the sweep, see `trials.identity.plan_id`.
+        tags: of a new one.
+
+    Raises:
+        BadInput: its directory or its store cannot be used.
+    """
+    new_directory, is_new = _make_directory(config)
+    databases.check_early(run.tracking.uri)
+    from seedsweep import reuse
+    from seedsweep.tracking import ownership
+    from seedsweep.tracking.runs import SweepWriter, start_sweep
+    from seedsweep.tracking.settling import settle_all
+    from seedsweep.tracking.store import open_store
+    from seedsweep.tracking.tags import DIRECTORY_TAG, PLAN_TAG
+
+    fresh = run.execution.rerun
+    store = open_store(run.tracking.uri, run.tracking.experiment)
+    reuse.mend(store)
+    before = None if fresh else reuse.interrupted_sweep(store, identity)
+    directory = before.directory if before else new_directory
+    if is_new and new_directory != directory:
+        new_directory.rmdir()
+    with ownership.claim(directory):
+        OmegaConf.save(config, directory / "multirun.yaml")
+        name = run.tracking.name or " ".join(typed_overrides(config.hydra)) or "sweep"
+        if before:
+            name = before.name
+            parent = SweepWriter(store, before.run_id)
+            parent.reopen()
+            settle_all(store, directory, before.run_id, "interrupted")
+        else:
+            own = {"reproduce": _command(config), DIRECTORY_TAG: str(directory), PLAN_TAG: identity}
+            parent = start_sweep(store, name, {**own, **tags})
+        log.info("%s %s: %s", "going on with sweep" if before else "sweep", parent.run_id, name)
+        try:
+            yield Underway(store, directory, parent, before is not None, fresh)
+        except (SweepInterrupted, TrialsFailed, CannotWrite):
+            raise  # its run is closed, or cannot be
+        except BaseException as error:
+            settle_all(store, directory, parent.run_id, "interrupted")
+            parent.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            raise
+
+
+def failures_of(results: Sequence[JobReturn]) -> dict[int, BaseException]:
+    """Return position → error of the jobs that failed."""
+    return {place: error_of(result) for place, result in enumerate(results) if result.status is JobStatus.FAILED}
+
+
+def cannot_write(error: OSError, place: Path) -> CannotWrite:
+    """Return what to raise when a sweep's own files cannot be written."""
+    return CannotWrite(
+        f"cannot write to {error.filename or place}: {error.strerror}",
+        "nothing is lost: free space or permission there, and the same command goes on",
+    )
+
+
+def _make_directory(config: DictConfig) -> tuple[Path, bool]:
+    """Make the sweep's directory before anything is written elsewhere; tells too whether it is new."""
+    directory = Path(config.hydra.sweep.dir).absolute()
+    is_new = not directory.exists()
+    try:
+        databases.probe(directory)
+    except BadInput as error:
+        fix = "hydra.sweep.dir=DIRECTORY that you may write to"
+        raise BadInput(error.what, where="hydra.sweep.dir", fix=fix) from error
+    return directory, is_new
+
+
+def _command(config: DictConfig) -> str:
+    """Return the command line that starts this sweep again."""
+    overrides = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+    return shlex.join(["python", "sweep.py", "-m", *map(str, overrides)])
