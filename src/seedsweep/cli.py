@@ -24,7 +24,16 @@ from hydra.types import RunMode
 
 from seedsweep.app import load_checked, run_trial
 from seedsweep.config import current_hydra_config, read_config, register_resolvers
-from seedsweep.errors import BadInput, CannotWrite, SweepInterrupted, Terminated, TrialError, TrialsFailed, reason
+from seedsweep.errors import (
+    BadInput,
+    CannotWrite,
+    SearchFailed,
+    SweepInterrupted,
+    Terminated,
+    TrialError,
+    TrialsFailed,
+    reason,
+)
 from seedsweep.hydra_errors import as_bad_input
 from seedsweep.launching.stopping import INTERRUPTED, handle_signals
 from seedsweep.tracking import databases
@@ -64,7 +73,7 @@ def main(config_directory: Path) -> None:
         _leave(INTERRUPTED, str(stop))
     except CannotWrite as error:
         _leave(1, str(error))
-    except (TrialsFailed, TrialError) as failed:
+    except (TrialsFailed, SearchFailed, TrialError) as failed:
         _leave(1, f"error: {reason(failed) if isinstance(failed, TrialError) else failed}")
     except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else could show it
         bad = error if isinstance(error, BadInput) else as_bad_input(error, config_directory)

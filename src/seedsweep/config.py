@@ -183,7 +183,8 @@ def _place_in_search(value: object) -> Mapping[str, int] | None:
         return None
     if not isinstance(value, dict):
         checks.refuse("tracking.search", "what a search tells its trials", value, "leave it out")
-    checks.known_keys("tracking.search", value, SEARCH_PLACES)
+    for key in value:
+        checks.choice("tracking.search", key, SEARCH_PLACES)
     return {str(key): checks.whole(f"tracking.search.{key}", number, at_least=0) for key, number in value.items()}
 
 

@@ -123,7 +123,7 @@ def plan_sweep(
     for place, count in Counter(checked.place for checked in plan).items():
         if count > 1:
             raise BadInput(f"{count} trials would write to '{place}'", where="hydra.sweep.subdir", fix=_SUBDIR_FIX)
-    _check_one_process_can_run([checked.run.trial for checked in plan])
+    check_one_process_can_run([checked.run.trial for checked in plan])
     names = name_variants([checked.told() for checked in plan])
     computes = _expected_runtime(plan[0].run.trial, slots)
     return [
@@ -235,8 +235,12 @@ def _place(config: DictConfig, composed: DictConfig) -> Path:
     return place
 
 
-def _check_one_process_can_run(trials: Sequence[Trial]) -> None:
-    """Backend and threads hold for a whole process, and a worker runs trial after trial."""
+def check_one_process_can_run(trials: Sequence[Trial]) -> None:
+    """Check that trials have the same backend and threads, which hold for a whole process.
+
+    Raises:
+        BadInput: they have not.
+    """
     for setting in ("backend", "threads"):
         values = list(dict.fromkeys(getattr(trial, setting) for trial in trials))
         if len(values) > 1:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seedsweep.reporting.wording import score
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seedsweep.reporting.comparison import Comparison
     from seedsweep.reporting.factors import Effect
+    from seedsweep.reporting.ranking import Ranked, Ranking
     from seedsweep.reporting.statistics import Summary
     from seedsweep.reporting.table import Reported, Row, Table
 
 MISSING = "–"
 # Columns of texts; all others hold numbers.
-TEXTS = ("Variant", "Change", "Note")
+TEXTS = ("Variant", "Change", "Note", "Values")
 
 
 def columns(table: Table) -> list[dict[str, str]]:
@@ -37,6 +40,24 @@ def effect_columns(effects: Sequence[Effect]) -> list[dict[str, str]]:
         }
         for effect in effects
     ]
+
+
+def ranking_columns(ranking: Ranking, rows: Sequence[Ranked]) -> list[dict[str, str]]:
+    """Return the cells by column of some of a search's trials, without columns in which nobody has anything to say."""
+    told = [
+        {
+            "Suggestion": str(row.suggestion),
+            "Values": ", ".join(f"{axis}={value}" for axis, value in row.values.items()),
+            ranking.search.objective: MISSING if row.score is None else score(ranking.search, row.score),
+            "Epochs": str(row.epochs),
+            "Bracket": MISSING if row.bracket is None else str(row.bracket),
+            "Rung": MISSING if row.rung is None else str(row.rung),
+            "Note": row.note,
+        }
+        for row in rows
+    ]
+    used = [name for name in told[0] if any(row[name] not in ("", MISSING) for row in told)] if told else []
+    return [{name: row[name] for name in used} for row in told]
 
 
 def _change(factor: str, reference: str, level: str) -> str:

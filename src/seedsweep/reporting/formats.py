@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from seedsweep.reporting.cells import TEXTS, columns, effect_columns
+from seedsweep.reporting.cells import TEXTS, columns, effect_columns, ranking_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from seedsweep.reporting.ranking import Ranked, Ranking
     from seedsweep.reporting.statistics import Summary
     from seedsweep.reporting.table import Row, Table
 
 _AGAINST = ("difference", "low", "high", "p", "adjusted", "tied")
 _MOST_EFFECTS = 40
+_MOST_RANKED = 40
 _EFFECTS = (
     "What changing one setting is worth, everything else averaged, and by how much two changes together are worth more "
     "than the sum of both:"
@@ -48,12 +50,18 @@ def _frame(rows: Sequence[Mapping[str, str]], escaped: Callable[[str], str]) -> 
 
 def _sections(table: Table) -> list[tuple[str, list[dict[str, str]]]]:
     """Return the tables that stand below each other, each with what stands above it."""
-    sections = [("", columns(table))]
+    sections = [("", columns(table))] if table.rows or not table.ranking else []
     shown = [effect for effect in table.effects.effects if effect.low is not None][:_MOST_EFFECTS]
     if shown:
         more = len(table.effects.effects) - len(shown)
         rest = f" The first {len(shown)} of {len(table.effects.effects)}; the JSON table has all." if more else ""
         sections.append((_EFFECTS + rest, effect_columns(shown)))
+    if table.ranking and table.ranking.rows:
+        best = table.ranking.rows[:_MOST_RANKED]
+        more = len(table.ranking.rows) - len(best)
+        rest = f" The first {len(best)} of {len(table.ranking.rows)}; the CSV table has all." if more else ""
+        above = "What the search tried, best first, none of it measured on the test images:"
+        sections.append((above + rest, ranking_columns(table.ranking, best)))
     return sections
 
 
@@ -93,9 +101,12 @@ def to_html(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Return one line a variant with unrounded numbers; accuracies are fractions of 1."""
+    """Return one line a variant, or of a search one a trial, with unrounded numbers; accuracies are fractions of 1."""
     out = io.StringIO()
-    records = [{**_record(row), "baseline": table.baseline} for row in table.rows]
+    if table.ranking:
+        records = [_ranked_record(row, table.ranking) for row in table.ranking.rows]
+    else:
+        records = [{**_record(row), "baseline": table.baseline} for row in table.rows]
     writer = csv.DictWriter(out, fieldnames=list(records[0]) if records else ["variant"], lineterminator="\n")
     writer.writeheader()
     for record in records:
@@ -103,6 +114,12 @@ def to_csv(table: Table) -> str:
             {name: spreadsheet_text(cell) if isinstance(cell, str) else cell for name, cell in record.items()}
         )
     return out.getvalue()
+
+
+def _ranked_record(row: Ranked, ranking: Ranking) -> dict[str, Any]:
+    told = asdict(row)
+    score, values = told.pop("score"), told.pop("values")
+    return {"suggestion": told.pop("suggestion"), **values, ranking.search.objective: score, **told}
 
 
 def spreadsheet_text(text: str) -> str:

@@ -18,6 +18,7 @@ from seedsweep.reporting.comparison import Comparison, Comparisons, compare
 from seedsweep.reporting.contrast import Scores
 from seedsweep.reporting.crossed import crossed_accuracy
 from seedsweep.reporting.factors import Cell, Effects, factor_effects
+from seedsweep.reporting.ranking import is_suggestion, ranking_of
 from seedsweep.reporting.statistics import Summary, prediction_interval, summarize
 from seedsweep.trials.variants import Told, variants_of
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seedsweep.reporting.ranking import Ranking
     from seedsweep.reporting.statistics import Estimate
     from seedsweep.trials.record import SweepRecord, TrialRecord
 
@@ -102,6 +104,7 @@ class Table:
         family: the number of comparisons that the p-values allow for.
         effects: what changing one setting is worth, over a full grid.
         footnotes: what a reader must know to read the numbers.
+        ranking: what a search found, whose winner's fresh seeds the rows are; None where nobody searched.
     """
 
     title: str
@@ -112,6 +115,7 @@ class Table:
     family: int
     effects: Effects
     footnotes: tuple[str, ...]
+    ranking: Ranking | None = None
 
     def markdown(self) -> str:
         """Return the table as Markdown."""
@@ -154,21 +158,24 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
     Raises:
         BadInput: no variant has this name, or several begin with it.
     """
-    in_order = _variants(sweep)
+    # What a search compared was not measured on the test images.
+    in_order = _variants([trial for trial in sweep.trials if not is_suggestion(trial)])
     # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
     variants = sorted(in_order, key=lambda variant: (-variant.accuracy, variant.name))
     scores = {variant.key: _scores(variant.finished, correct) for variant in variants}
     compared = _compared(variants, scores, baseline)
     rows = [_row(variant, scores[variant.key], compared) for variant in variants]
+    ranking = ranking_of(sweep)
     table = Table(
         title=sweep.name,
-        heading=wording.heading(sweep),
+        heading=wording.heading(sweep, ranking),
         rows=tuple(rows),
         baseline=next((row.variant for row in rows if row.is_baseline), None),
         baseline_is_best=compared.chosen,
         family=compared.family,
         effects=_effects(in_order, scores),
         footnotes=(),
+        ranking=ranking,
     )
     return replace(table, footnotes=wording.footnotes(table, sweep))
 
@@ -187,14 +194,13 @@ def _compared(variants: Sequence[_Variant], scores: Mapping[str, Scores], baseli
     return replace(found, baseline=None, rows={})
 
 
-def _variants(sweep: SweepRecord) -> list[_Variant]:
+def _variants(trials: Sequence[TrialRecord]) -> list[_Variant]:
     # Named afresh: only the whole sweep shows what differs in it.
     told = [
-        Told(trial.settings, trial.tags.get("dataset_sha256", ""), trial.tags.get("row_title", ""))
-        for trial in sweep.trials
+        Told(trial.settings, trial.tags.get("dataset_sha256", ""), trial.tags.get("row_title", "")) for trial in trials
     ]
     return [
-        _Variant(str(number), variant.name, variant.levels, [sweep.trials[place] for place in variant.places])
+        _Variant(str(number), variant.name, variant.levels, [trials[place] for place in variant.places])
         for number, variant in enumerate(variants_of(told))
     ]
 

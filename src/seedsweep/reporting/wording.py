@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from seedsweep.reporting.ranking import Ranking
     from seedsweep.reporting.table import Row, Table
-    from seedsweep.trials.record import SweepRecord
+    from seedsweep.trials.record import SearchRecord, SweepRecord
 
 
-def heading(sweep: SweepRecord) -> tuple[tuple[str, str], ...]:
-    """Return label and text of what holds for all rows."""
+def heading(sweep: SweepRecord, ranking: Ranking | None) -> tuple[tuple[str, str], ...]:
+    """Return label and text of what holds for all rows, and what a search came to."""
 
     def all_of(name: str) -> str:
         return ", ".join(_in_order(trial.settings[name] for trial in sweep.trials))
@@ -29,7 +30,36 @@ def heading(sweep: SweepRecord) -> tuple[tuple[str, str], ...]:
         ("Hardware", f"{tagged('hardware')}; CPU threads a trial: {all_of('threads')}"),
         ("Versions", tagged("versions")),
         ("Sweep", f"{sweep.run_id}, {sweep.started}"),
+        *(_of_search(ranking) if ranking else ()),
     )
+
+
+def _of_search(ranking: Ranking) -> Iterator[tuple[str, str]]:
+    search = ranking.search
+    slots = f"{search.slots} slot{'s' * (search.slots > 1)}"
+    order = f"reproducible with {slots}" if search.order == "reproducible" else f"fastest, with {slots}: not repeatable"
+    suggestions = f"{len(ranking.rows)} of {search.suggestions} suggestions, by {search.objective}"
+    over = f"{search.algorithm} over {', '.join(search.axes)}"
+    yield "Search", f"{over}; {suggestions}; seed {search.seed}; order: {order}"
+    winner = ranking.winner
+    if winner is None or winner.score is None:
+        return
+    values = ", ".join(f"{axis}={value}" for axis, value in winner.values.items())
+    yield "Winner", f"suggestion {winner.suggestion}: {values}; {search.objective} {score(search, winner.score)}"
+    if ranking.confirmed and ranking.gap is not None:
+        mean, n = ranking.confirmed, ranking.confirmed.n
+        low, high = mean.low, mean.high
+        interval = "" if low is None or high is None else f" ({score(search, low)} to {score(search, high)})"
+        unit = " points" if search.objective.endswith("accuracy") else ""
+        gap = f"{100 * ranking.gap:+.2f}" if unit else f"{ranking.gap:+.4g}"
+        seeds = f"{score(search, mean.mean)}{interval} over {n} fresh seed{'s' * (n > 1)}"
+        by = f"by so much the winner's score was better than what it comes to: {gap}{unit}"
+        yield "Confirmed", f"{search.objective} {seeds}; optimism gap, {by}"
+
+
+def score(search: SearchRecord, value: float) -> str:
+    """Return an objective's value: an accuracy in percent, a loss or seconds as they are."""
+    return f"{100 * value:.2f} %" if search.objective.endswith("accuracy") else f"{value:.4g}"
 
 
 def _in_order(values: Iterable[str]) -> list[str]:
@@ -52,7 +82,8 @@ def footnotes(table: Table, sweep: SweepRecord) -> tuple[str, ...]:
 
 
 def _of_trials(sweep: SweepRecord) -> Iterator[str]:
-    if (idle := sweep.planned - len(sweep.trials)) > 0:
+    # A search may end before all of its budget is used; its heading counts.
+    if sweep.search is None and (idle := sweep.planned - len(sweep.trials)) > 0:
         yield f"{idle} of {sweep.planned} trials are not in this table: they were not started yet."
     own = {trial.run_id for trial in sweep.trials}
     links = [trial.tags["reused_from"] for trial in sweep.trials if "reused_from" in trial.tags]

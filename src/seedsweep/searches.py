@@ -1,0 +1,402 @@
+"""A search, wired: suggestions → trials → scores → suggestions; then its winner again, with fresh seeds.
+
+Not here: what is suggested and when, see `searching`; trials that are all known beforehand, see `sweeps`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from hydra.core.utils import JobStatus
+
+from seedsweep.errors import BadInput, CannotWrite, Diverged, TrialsFailed
+from seedsweep.launching.jobs import Given
+from seedsweep.launching.worker import error_of
+from seedsweep.planning import TrialPlanner, check_one_process_can_run
+from seedsweep.reporting.ranking import best_so_far, ranking_of
+from seedsweep.searching.messages import Pause
+from seedsweep.searching.process import KerasTunerProcess
+from seedsweep.searching.record import FILE_NAME, Record
+from seedsweep.searching.schedule import Schedule
+from seedsweep.searching.search import Search
+from seedsweep.tracking.tags import PLANNED_TAG, SEARCH_TAG
+from seedsweep.trials.identity import plan_id
+from seedsweep.trials.record import SearchRecord, is_better_when_greater
+from seedsweep.trials.variants import SEPARATOR
+from seedsweep.underway import cannot_write, launched, underway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hydra.core.config_loader import ConfigLoader
+    from hydra.core.utils import JobReturn
+    from omegaconf import DictConfig
+
+    from seedsweep.config import RunConfig
+    from seedsweep.launching.jobs import JobSource
+    from seedsweep.launching.slots import Slot
+    from seedsweep.planning import Planned
+    from seedsweep.searching.search import Suggestion
+    from seedsweep.searching.space import Axis, Space
+    from seedsweep.searching.wanted import Wanted
+    from seedsweep.tracking.delivery import Courier
+    from seedsweep.trials.record import TrialRecord
+    from seedsweep.underway import Underway
+
+log = logging.getLogger(__name__)
+
+# Of an axis with many values, so many are composed before anything trains.
+_MOST_TRIED = 20
+# A constant lag of two suggestions a slot: one in it, one to go on with while another slot's takes long.
+_LAG_PER_SLOT = 2
+WINNER = "winner"
+
+
+def run_search(
+    config: DictConfig,
+    config_loader: ConfigLoader,
+    wanted: Wanted,
+    space: Space,
+    launch: Callable[[JobSource], list[JobReturn]],
+    slots: Sequence[Slot],
+) -> list[JobReturn]:
+    """Search a space, confirm the winner with fresh seeds, and close with the table.
+
+    Args:
+        config: the sweep's own config.
+        config_loader: composes a trial's config from its overrides.
+        wanted: the search's settings.
+        space: what is searched.
+        launch: runs the jobs of a source.
+        slots: where jobs will run, as far as that is known.
+
+    Returns:
+        What the launcher returned.
+
+    Raises:
+        BadInput: the settings make no search, or a value of an axis cannot be used; nothing was started.
+        TrialsFailed: some trials failed for another reason than that they diverged; the others are in the table.
+        SearchFailed: what suggests trials failed.
+        CannotWrite: results could not be stored; they are kept beside the sweep.
+        SweepInterrupted: Ctrl-C.
+    """
+    planner = TrialPlanner(config, config_loader, slots)
+    first = _check_axes(planner, space)
+    _check_goal(first.run)
+    log.info("data: %s", first.described.tags["dataset"])
+    objective = first.run.objective
+    with KerasTunerProcess() as process:
+        search = Search(
+            process,
+            space.axes,
+            wanted.algorithm,
+            seed=wanted.seed,
+            max_trials=wanted.max_trials,
+            maximize=is_better_when_greater(objective),
+            epochs=first.run.trial.epochs if wanted.algorithm == "hyperband" else None,
+            factor=wanted.factor,
+        )
+        record = SearchRecord(
+            algorithm=wanted.algorithm,
+            order=wanted.order,
+            slots=max(len(slots), 1),
+            seed=wanted.seed,
+            objective=objective,
+            axes=tuple(axis.key for axis in space.axes),
+            suggestions=_suggestions(search, wanted),
+            confirm=wanted.confirm,
+        )
+        told = json.dumps(asdict(record))
+        identity = plan_id([told, repr(space), str(wanted), first.described.trial_id])
+        tags = {SEARCH_TAG: told, PLANNED_TAG: str(record.suggestions + record.confirm)}
+        with underway(config, first.run, identity, tags) as sweep:
+            return _Search(space, record, planner, sweep, search, first.run).run(launch)
+
+
+def _check_axes(planner: TrialPlanner, space: Space) -> Planned:
+    """Compose a trial for each value of each axis, the others at their first, and return the first of them.
+
+    Raises:
+        BadInput: one of them cannot be used.
+    """
+    first = {axis.key: _ends(axis)[0] for axis in space.axes}
+    tried = [{**first, axis.key: text} for axis in space.axes for text in _ends(axis)]
+    plans = [planner.plan(space.overrides(values), 0, "", None) for values in tried]
+    check_one_process_can_run([planned.run.trial for planned in plans])
+    return plans[0]
+
+
+def _ends(axis: Axis) -> Sequence[str]:
+    """Return some texts of an axis: all of a few, or those that are spread over it, its ends among them."""
+    if not axis.texts:
+        return [axis.text(axis.dimension.low), axis.text(axis.dimension.high)]
+    count = len(axis.texts)
+    some = min(count, _MOST_TRIED)
+    return [axis.texts[round(place * (count - 1) / max(some - 1, 1))] for place in range(some)]
+
+
+def _check_goal(run: RunConfig) -> None:
+    """Refuse to choose by what the winner is to be measured on.
+
+    Raises:
+        BadInput: the objective is measured on the test images.
+    """
+    if run.objective.startswith("test_"):
+        raise BadInput(
+            f"a search by {run.objective} would choose what the test images happen to favour",
+            where="objective",
+            fix=f"objective={run.objective.replace('test_', 'val_')}",
+        )
+    if run.trial.data.validation == "test":
+        raise BadInput(
+            "a search with data.validation=test would choose what the test images happen to favour",
+            where="data.validation",
+            fix="data.validation=holdout",
+        )
+
+
+def _suggestions(search: Search, wanted: Wanted) -> int:
+    """Return how many trials the search may suggest."""
+    if not search.rungs:
+        assert wanted.max_trials is not None
+        return wanted.max_trials
+    every = sum(rung.trials for rung in search.rungs)
+    return every if wanted.max_trials is None else min(every, wanted.max_trials)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A suggestion and what came of it."""
+
+    suggestion: Suggestion
+    score: float | None
+
+
+class _Search:
+    """A search whose parent run is open; gives the launcher its jobs.
+
+    Attributes:
+        total: how many jobs there may be.
+        at_once: how many a launcher should take that cannot ask again while they run.
+    """
+
+    def __init__(
+        self, space: Space, told: SearchRecord, planner: TrialPlanner, sweep: Underway, search: Search, first: RunConfig
+    ) -> None:
+        self.total = told.suggestions + told.confirm
+        self.at_once = _LAG_PER_SLOT * told.slots
+        self._space = space
+        self._told = told
+        self._planner = planner
+        self._underway = sweep
+        self._first = first
+        try:
+            record = Record(sweep.directory / FILE_NAME)
+        except OSError as error:
+            raise cannot_write(error, sweep.directory) from error
+        lag = _LAG_PER_SLOT * told.slots if told.order == "reproducible" else None
+        self._schedule = Schedule(search, lag, record)
+        self._known = self._known_trials()
+        self._scored = self._replayed(record)
+        self._waiting = deque(s for s in self._schedule.replayed if s.number not in self._scored)
+        self._in_flight: dict[int, Suggestion] = {s.number: s for s in self._waiting}
+        self._planned: dict[int, Planned] = {}
+        self._confirming: deque[Planned] | None = None
+        self._given: list[Planned] = []
+        self._courier: Courier | None = None
+        self._retried = self._reused = 0
+        if record.events:
+            log.info("replayed: %d suggestions, %d with a score", len(self._schedule.replayed), len(self._scored))
+
+    def _known_trials(self) -> dict[int, TrialRecord]:
+        from seedsweep.tracking.reading import trials_by_job
+
+        sweep = self._underway
+        return trials_by_job(sweep.store, sweep.parent.run_id) if sweep.resumed else {}
+
+    def _replayed(self, record: Record) -> dict[int, _Scored]:
+        suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
+        scores = {event.number: event.score for event in record.events if hasattr(event, "score")}
+        return {number: _Scored(suggestions[number], score) for number, score in scores.items()}
+
+    def run(self, launch: Callable[[JobSource], list[JobReturn]]) -> list[JobReturn]:
+        from seedsweep.tracking.delivery import Courier
+
+        with Courier(self._underway.store, []) as courier:
+            self._courier = courier
+            came = launched(lambda: launch(self))
+        failures = {self._given[place].number: error for place, error in came.failures.items()}
+        self._underway.settle(self._given, failures)
+        winner = self._winner()
+        is_done = self._confirming is not None and not self._confirming and not came.stop
+        self._close(done=is_done, pictures=not came.stop)
+        if came.stop:
+            raise self._underway.interrupted() from came.stop
+        for error in failures.values():
+            if isinstance(error, CannotWrite):
+                raise error
+        confirming = [planned.number for planned in self._given if planned.search is None]
+        failed = {n: error for n, error in failures.items() if n in confirming or not isinstance(error, Diverged)}
+        if failed or winner is None:
+            begun = len(self._scored) + len(confirming)
+            raise TrialsFailed(f"{len(failed) or len(failures)} of {begun} trials failed")
+        return came.results
+
+    def next(self) -> Given | None:
+        """Return the next trial that must be trained, or None: there is none now."""
+        while self._confirming is None:
+            if self._waiting:
+                given = self._begin(self._waiting.popleft())
+            else:
+                answer = self._schedule.next()
+                if isinstance(answer, Pause):
+                    if self._in_flight:
+                        return None
+                    self._confirming = self._confirm()
+                    break
+                self._in_flight[answer.number] = answer
+                given = self._begin(answer)
+            if given:
+                return given
+        return self._give(self._confirming.popleft()) if self._confirming else None
+
+    def ended(self, position: int, result: JobReturn) -> None:
+        """Take what a job came to."""
+        planned = self._given[position]
+        if planned.search is None:
+            return
+        well = result.status is JobStatus.COMPLETED
+        if not well and isinstance(error_of(result), CannotWrite):
+            return  # no result of the trial: the same command trains it again
+        self._score(planned.number, float(result.return_value) if well else None)
+
+    def _begin(self, suggestion: Suggestion) -> Given | None:
+        """Return a suggestion's trial, unless its score is known already."""
+        from seedsweep import reuse
+
+        places = {"suggestion": suggestion.number}
+        overrides = self._space.overrides(suggestion.values)
+        if suggestion.epochs is not None:
+            hyperband = {"bracket": suggestion.bracket, "rung": suggestion.rung, "continues": suggestion.continues}
+            places |= {name: number for name, number in hyperband.items() if number is not None}
+            overrides.append(f"epochs={suggestion.epochs}")
+        name = _name(suggestion, self._space.axes)
+        try:
+            planned = self._planner.plan(overrides, suggestion.number, name, places)
+        except BadInput as error:
+            log.warning("suggestion %s cannot be trained: %s", name, error.what)
+            self._score(suggestion.number, None)
+            return None
+        self._planned[suggestion.number] = planned
+        if done := self._ended_before(planned):
+            score = done.metrics.get(self._told.objective) if done.status == "finished" else None
+            self._score(suggestion.number, score)
+            return None
+        before = self._planned.get(suggestion.continues) if suggestion.continues is not None else None
+        places_before = [self._underway.directory / before.place] if before else []
+        tried = reuse.directories(self._tried(planned))
+        self._underway.fetch_checkpoint(planned, [*places_before, *tried])
+        return self._give(planned)
+
+    def _ended_before(self, planned: Planned) -> TrialRecord | None:
+        """Return the run that spares a trial its training, which this sweep has from now on."""
+        from seedsweep import reuse
+
+        tested = planned.search is None
+        own = self._known.get(planned.number)
+        if own and own.tags.get("trial_id") == planned.described.trial_id and reuse.has_ended(own, tested=tested):
+            return own
+        if self._underway.is_rerun:
+            return None
+        done = reuse.ended(self._tried(planned), tested=tested)
+        if done:
+            reuse.link_ended(self._underway.store, done, planned.described, self._underway.parent.run_id)
+            if own:
+                self._underway.store.client.delete_run(own.run_id)  # the link stands for it from now on
+        return done
+
+    def _tried(self, planned: Planned) -> list[TrialRecord]:
+        from seedsweep import reuse
+
+        if self._underway.is_rerun:
+            return []
+        return reuse.earlier_runs(self._underway.store, planned.described.trial_id)
+
+    def _give(self, planned: Planned) -> Given:
+        assert self._courier is not None
+        self._given.append(planned)
+        self._courier.add(self._underway.directory / planned.place)
+        return Given(self._underway.told(planned), planned.described.name)
+
+    def _score(self, number: int, score: float | None) -> None:
+        suggestion = self._in_flight.pop(number)
+        known = score if score is not None and math.isfinite(score) else None
+        self._scored[number] = _Scored(suggestion, known)
+        self._schedule.ended(number, known)
+
+    def _winner(self) -> Suggestion | None:
+        """Return the suggestion with the best score among those that were trained the longest."""
+        finished = [(scored.suggestion, scored.score) for scored in self._scored.values() if scored.score is not None]
+        if not finished:
+            return None
+        sign = 1 if self._told.maximize else -1
+        best, _ = max(finished, key=lambda found: (found[0].epochs or 0, sign * found[1], -found[0].number))
+        return best
+
+    def _confirm(self) -> deque[Planned]:
+        """Return the trials that are left to confirm the winner."""
+        winner = self._winner()
+        if winner is None:
+            return deque()
+        log.info("winner: %s", _name(winner, self._space.axes))
+        overrides = self._space.overrides(winner.values)
+        seeds = [self._first.trial.seed + 1 + place for place in range(self._told.confirm)]
+        plans = [
+            self._planner.plan([*overrides, f"seed={seed}"], self._told.suggestions + place, WINNER, None)
+            for place, seed in enumerate(seeds)
+        ]
+        left = [planned for planned in plans if not self._ended_before(planned)]
+        from seedsweep import reuse
+
+        for planned in left:
+            self._underway.fetch_checkpoint(planned, reuse.directories(self._tried(planned)))
+        return deque(left)
+
+    def _close(self, *, done: bool, pictures: bool) -> None:
+        from seedsweep import reuse
+        from seedsweep.tracking.reading import read_sweep
+        from seedsweep.tracking.settling import patiently
+
+        store, parent = self._underway.store, self._underway.parent
+        sweep = patiently(store, lambda: read_sweep(store, parent.run_id))
+        ranking = ranking_of(sweep)
+        assert ranking is not None
+        best = best_so_far(ranking.rows, maximize=self._told.maximize)
+        known = [score for score in best if score is not None]
+        patiently(store, lambda: parent.curve(f"best_{self._told.objective}", known))
+        self._underway.publish(sweep, pictures=pictures and self._first.execution.pictures)
+        if done:
+            for planned in self._planned.values():
+                reuse.forget_checkpoint(self._underway.directory / planned.place)
+        self._underway.close("FINISHED" if done else "KILLED")
+
+
+def _name(suggestion: Suggestion, axes: Sequence[Axis]) -> str:
+    """Return what people tell a suggestion by: its number, and the values that it has."""
+    parts = [_part(axis, suggestion.values) for axis in axes]
+    if suggestion.epochs is not None:
+        parts.append(f"epochs={suggestion.epochs}")
+    return f"#{suggestion.number} {SEPARATOR.join(parts)}"
+
+
+def _part(axis: Axis, values: Mapping[str, str]) -> str:
+    text = values[axis.key]
+    leaf = axis.key.rpartition(".")[2]
+    if axis.texts:
+        return text if leaf in ("model", "opt") else f"{leaf}={text}"
+    return f"{leaf}={float(text):.3g}"

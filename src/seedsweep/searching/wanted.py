@@ -1,0 +1,58 @@
+"""What a user wants of a search, checked. Not here: the space, see `space`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seedsweep.searching.search import ALGORITHMS
+from seedsweep.trials import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ORDERS = ("reproducible", "fastest")
+_TRIALS = 30
+_WHERE = "hydra.sweeper"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The settings of `hydra/sweeper=tuner`.
+
+    Attributes:
+        algorithm: "random", "bayesian" or "hyperband".
+        max_trials: how many trials there may be; None: Hyperband's brackets decide.
+        seed: of the search, ≥ 0.
+        order: "reproducible", by which a suggestion follows from the seed and the number of slots alone, or
+            "fastest", by which a free slot gets one at once, from all that is known by then.
+        factor: of Hyperband, one in how many trials goes on, and how many times longer.
+        confirm: with how many fresh seeds the winner is trained again; 0: with none.
+    """
+
+    algorithm: str
+    max_trials: int | None
+    seed: int
+    order: str
+    factor: int
+    confirm: int
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Wanted:
+        """Check the settings of the sweeper.
+
+        Raises:
+            BadInput: one of them is out of its range.
+        """
+        algorithm = checks.choice(f"{_WHERE}.algorithm", config["algorithm"], ALGORITHMS)
+        most = config["max_trials"]
+        if most is None and algorithm != "hyperband":
+            most = _TRIALS
+        return cls(
+            algorithm=algorithm,
+            max_trials=None if most is None else checks.whole(f"{_WHERE}.max_trials", most, example=_TRIALS),
+            seed=checks.whole(f"{_WHERE}.seed", config["seed"], at_least=0),
+            order=checks.choice(f"{_WHERE}.order", config["order"], ORDERS),
+            factor=checks.whole(f"{_WHERE}.factor", config["factor"], at_least=2, example=3),
+            confirm=checks.whole(f"{_WHERE}.confirm", config["confirm"], at_least=0, example=5),
+        )
