@@ -4,11 +4,13 @@ Everything else is real: Hydra, the workers, checkpoints, journals, MLflow. An e
 $EPOCH_SECONDS and adds to a sum, which is its weights: a trial that lost or repeated an epoch in its state ends
 with another sum. Each epoch that is begun stands as a line in $LEDGER, whoever is killed afterwards.
 
-$FAULTS says which seeds fail, how, and how often: {"3": ["kill", 1]}.
+$FAULTS says which seeds fail, how, and how often: {"3": ["kill", 1]}. With a learning rate above $DIVERGES_ABOVE
+a trial diverges, with one below $CRASHES_BELOW it crashes; in between, 0.01 is the best.
 """
 
 import hashlib
 import json
+import math
 import os
 import resource
 import signal
@@ -97,6 +99,10 @@ def train(trial, dataset, on_epoch, keeping, start, *, tests=True):
     faulty = begun(trial.seed) <= times
     padding = np.zeros(int(os.environ.get("CHECKPOINT_BYTES", "8")) // 8)
     state = start or Checkpoint(keeping.training_id, [], 0.0, [np.zeros(1), padding])
+    if trial.opt.learning_rate > float(os.environ.get("DIVERGES_ABOVE", "inf")):
+        raise Diverged("loss", math.nan, 1)
+    if trial.opt.learning_rate < float(os.environ.get("CRASHES_BELOW", "0")):
+        fail("raise")
     for epoch in range(state.epoch + 1, trial.epochs + 1):
         note("epoch", trial.seed, epoch)
         ends = time.monotonic() + EPOCH_SECONDS
@@ -109,7 +115,8 @@ def train(trial, dataset, on_epoch, keeping, start, *, tests=True):
                     raise Diverged("loss", float(how), epoch)
                 fail(how)
         total = state.arrays[0] + trial.seed * epoch
-        values = {"loss": 1 / epoch, "accuracy": 0.5, "val_loss": 1 / epoch, "val_accuracy": 0.5}
+        good = 1 / (1 + abs(math.log10(trial.opt.learning_rate) + 2)) * (1 - 0.5**epoch)
+        values = {"loss": 1 / epoch, "accuracy": good, "val_loss": 1 / epoch, "val_accuracy": good}
         history = [*state.history, EpochMetrics(epoch, values)]
         state = Checkpoint(keeping.training_id, history, state.train_seconds + EPOCH_SECONDS, [total, padding])
         if epoch % keeping.every == 0 or epoch == trial.epochs:

@@ -10,11 +10,13 @@ import psutil
 import pytest
 from conftest import ROOT, in_its_own_group, small_data, store_of
 
+from seedsweep.described import describe
 from seedsweep.errors import Stopped
 from seedsweep.tracking.reading import find_sweep
 from seedsweep.training import checkpoints
 from seedsweep.training.checkpoints import Keeping
 from seedsweep.training.dataset import load
+from seedsweep.training.runtime import Runtime
 
 pytestmark = pytest.mark.train
 
@@ -82,6 +84,31 @@ def test_a_trial_s_checkpoint_is_nobody_else_s(tmp_path, compose):
 
 
 @pytest.mark.timeout(1800)
+def test_a_longer_trial_goes_on_with_a_shorter_one_s_last_state(tmp_path, compose):
+    """As Hyperband's next rung does, to the last bit; where the end decides how it begins, it must not."""
+    from seedsweep.training import fit
+
+    def described(epochs, *overrides):
+        trial = compose(*small_data(tmp_path), *RECIPE, "opt=adam", f"epochs={epochs}", *overrides).trial
+        told = {"dataset": "d", "dataset_sha256": "s", "reproduce": "r", "job": 0}
+        return trial, describe(trial, "v", computes=Runtime("CPU", {}), **told)
+
+    (short, before), (long, after) = described(2), described(5)
+    assert (before.training_id, before.trial_id == after.trial_id) == (after.training_id, False)
+    dataset = load(short.data)
+    fit.train(short, dataset, lambda _: None, keeping(tmp_path / "a", 1), None)
+    start = checkpoints.read(tmp_path / "a" / checkpoints.FILE_NAME, "t", 5)
+    epochs = []
+    resumed = fit.train(long, dataset, epochs.append, keeping(tmp_path / "a", 1), start)
+    whole = fit.train(long, dataset, lambda _: None, keeping(tmp_path / "b", 1), None, tests=False)
+    assert [metrics.epoch for metrics in epochs] == [3, 4, 5]
+    assert resumed.weights_sha256 == whole.weights_sha256
+    assert whole.tested is None
+    # A state beyond the end is none to go on from; and a cosine's first rate depends on its last epoch.
+    assert checkpoints.read(tmp_path / "a" / checkpoints.FILE_NAME, "t", 4) is None
+    assert described(2, "opt.schedule=cosine")[1].training_id != described(5, "opt.schedule=cosine")[1].training_id
+
+
 def test_a_real_sweep_survives_everything(shell, tmp_path, full):
     """A worker killed, then the parent killed, then Ctrl-C: the same weights and curves as a sweep in peace."""
     if not full:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedsweep.reporting.wording import score
+from seedsweep.reporting.wording import score, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def ranking_columns(ranking: Ranking, rows: Sequence[Ranked]) -> list[dict[str, 
     told = [
         {
             "Suggestion": str(row.suggestion),
-            "Values": ", ".join(f"{axis}={value}" for axis, value in row.values.items()),
+            "Values": ", ".join(f"{axis}={short(value)}" for axis, value in row.values.items()),
             ranking.search.objective: MISSING if row.score is None else score(ranking.search, row.score),
             "Epochs": str(row.epochs),
             "Bracket": MISSING if row.bracket is None else str(row.bracket),

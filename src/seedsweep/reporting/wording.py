@@ -44,7 +44,7 @@ def _of_search(ranking: Ranking) -> Iterator[tuple[str, str]]:
     winner = ranking.winner
     if winner is None or winner.score is None:
         return
-    values = ", ".join(f"{axis}={value}" for axis, value in winner.values.items())
+    values = ", ".join(f"{axis}={short(value)}" for axis, value in winner.values.items())
     yield "Winner", f"suggestion {winner.suggestion}: {values}; {search.objective} {score(search, winner.score)}"
     if ranking.confirmed and ranking.gap is not None:
         mean, n = ranking.confirmed, ranking.confirmed.n
@@ -55,6 +55,15 @@ def _of_search(ranking: Ranking) -> Iterator[tuple[str, str]]:
         seeds = f"{score(search, mean.mean)}{interval} over {n} fresh seed{'s' * (n > 1)}"
         by = f"by so much the winner's score was better than what it comes to: {gap}{unit}"
         yield "Confirmed", f"{search.objective} {seeds}; optimism gap, {by}"
+
+
+def short(value: str) -> str:
+    """Return a setting's value, of a number with many digits the first four; the JSON table has all."""
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return value if number.is_integer() else f"{number:.4g}"
 
 
 def score(search: SearchRecord, value: float) -> str:

@@ -1,0 +1,157 @@
+"""Searches from the command line, with the stand-in for the network: everything else is real."""
+
+import json
+import time
+
+import pytest
+from conftest import store_of
+from stand_in_sweep import all_gone, workers_of
+
+from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.tags import DIVERGED_TAG
+
+RATE = "opt.learning_rate=tag(log,interval(1e-5,1))"
+TWO = "hydra.launcher.workers=2"
+
+
+@pytest.fixture
+def search(sweep):
+    """A function that makes a search of the stand-in over its learning rate."""
+
+    def make(algorithm, *arguments, where=".", **environment):
+        made = [f"hydra.sweeper.algorithm={algorithm}", "hydra/sweeper=tuner", TWO, RATE, *arguments]
+        return sweep([1], *made, where=where, **{"EPOCH_SECONDS": 0.05, **environment})
+
+    return make
+
+
+def suggested(trying):
+    """The trials of the latest search by the number of their suggestion, and those that confirm its winner."""
+    trials = find_sweep(store_of(trying.directory), None).trials
+    ranked = {int(trial.tags["suggestion"]): trial for trial in trials if "suggestion" in trial.tags}
+    return dict(sorted(ranked.items())), [trial for trial in trials if "suggestion" not in trial.tags]
+
+
+def rates(trying):
+    """The learning rate of each suggestion."""
+    return {number: trial.settings["opt.learning_rate"] for number, trial in suggested(trying)[0].items()}
+
+
+def test_a_search_confirms_its_winner(search, shell):
+    """Not one of its trials sees the test images but those with fresh seeds; the gap stands in the table."""
+    trying = search("random", "hydra.sweeper.max_trials=6", "hydra.sweeper.confirm=2")
+    assert trying.run() == 0, trying.output
+    ranked, fresh = suggested(trying)
+    assert list(ranked) == list(range(6))
+    assert not any("test_accuracy" in trial.metrics for trial in ranked.values())
+    winner = max(ranked.values(), key=lambda trial: trial.metrics["val_accuracy"])
+    assert [trial.settings["seed"] for trial in fresh] == ["2", "3"]
+    assert {trial.settings["opt.learning_rate"] for trial in fresh} == {winner.settings["opt.learning_rate"]}
+    assert all("test_accuracy" in trial.metrics for trial in fresh)
+    told = json.loads(shell.seedsweep("table", "--format", "json").out)
+    assert told["ranking"]["rows"][0]["suggestion"] == int(winner.tags["suggestion"])
+    assert told["ranking"]["gap"] == pytest.approx(0)  # the stand-in is as good with any seed
+    assert [row["seeds"] for row in told["rows"]] == [[2, 3]]
+    assert "winner: #" in trying.output
+    assert "optimism gap" in shell.seedsweep("table").out
+    lines = shell.seedsweep("table", "--format", "csv").out.splitlines()
+    assert lines[0] == "suggestion,opt.learning_rate,val_accuracy,epochs,bracket,rung,status,note"
+    assert len(lines) == 7
+    sweep = find_sweep(store_of(trying.directory), None)
+    best = store_of(trying.directory).client.get_metric_history(sweep.run_id, "best_val_accuracy")
+    assert [point.step for point in best] == list(range(1, 7))
+    assert best[-1].value == winner.metrics["val_accuracy"]
+    # The same command again: another search with the same suggestions, of which nothing is trained.
+    before = trying.lines("begin")
+    assert trying.run() == 0, trying.output
+    assert trying.lines("begin") == before
+    # A grid wants to know how the winner does on the test images, and trains it once more.
+    trying.arguments = [text for text in trying.arguments if not text.startswith(("hydra/sweeper", "hydra.sweeper"))]
+    trying.arguments[trying.arguments.index(RATE)] = f"opt.learning_rate={winner.settings['opt.learning_rate']}"
+    assert trying.run() == 0, trying.output
+    assert len(trying.lines("begin")) == len(before) + 1
+
+
+@pytest.mark.parametrize("order", ["reproducible", "fastest"])
+def test_a_killed_search_goes_on(search, order):
+    """No trial twice; in the reproducible order with the suggestions of a search that nobody disturbed."""
+    told = ["hydra.sweeper.max_trials=9", "hydra.sweeper.confirm=0", f"hydra.sweeper.order={order}"]
+    trying = search("bayesian", *told, EPOCH_SECONDS=0.3)
+    with trying.started() as parent:
+        trying.wait_for(lambda: len(trying.lines("end")) >= 5)
+        workers = workers_of(parent)
+        parent.kill()
+        parent.wait()
+        assert all_gone(workers, 3)
+    time.sleep(0.2)
+    assert trying.run() == 0, trying.output
+    assert "replayed: " in trying.output
+    assert len(trying.lines("end")) == 9
+    assert list(rates(trying)) == list(range(9))
+    assert len(trying.lines("epoch")) <= 9 * 4 + 2  # no more than one epoch again for each slot
+    if order == "reproducible":
+        peaceful = search("bayesian", *told, where="peace")
+        assert peaceful.run() == 0, peaceful.output
+        assert rates(peaceful) == rates(trying)
+
+
+def test_trials_that_fail_do_not_end_a_search(search):
+    """Divergence is an answer, a crash is a failure; both are told, and the rest is searched."""
+    worst = {"DIVERGES_ABOVE": 0.1, "CRASHES_BELOW": 1e-3}
+    trying = search("random", "hydra.sweeper.max_trials=10", "hydra.sweeper.confirm=1", **worst)
+    assert trying.run() == 1, trying.output
+    ranked, (fresh,) = suggested(trying)
+    kinds = {number: float(trial.settings["opt.learning_rate"]) for number, trial in ranked.items()}
+    diverged = {number for number, rate in kinds.items() if rate > 0.1}
+    crashed = {number for number, rate in kinds.items() if rate < 1e-3}
+    assert min(len(diverged), len(crashed)) > 0
+    assert {number for number, trial in ranked.items() if DIVERGED_TAG in trial.tags} == diverged
+    assert {number for number, trial in ranked.items() if trial.status == "failed"} == diverged | crashed
+    assert trying.output.strip().endswith(f"error: {len(crashed)} of 11 trials failed")
+    assert fresh.status == "finished"
+
+
+def test_hyperband_goes_on_where_it_stopped(search):
+    """A promoted trial trains the epochs that it has not had; the tags say whose it goes on with."""
+    trying = search("hyperband", "hydra.sweeper.confirm=0", "epochs=9", "hydra.sweeper.factor=3")
+    assert trying.run() == 0, trying.output
+    ranked, _ = suggested(trying)
+    epochs = {number: int(trial.settings["epochs"]) for number, trial in ranked.items()}
+    goes_on = {number: int(trial.tags["continues"]) for number, trial in ranked.items() if "continues" in trial.tags}
+    assert goes_on
+    for number, before in goes_on.items():
+        assert int(ranked[number].tags["rung"]) == int(ranked[before].tags["rung"]) + 1
+        assert ranked[number].settings["opt.learning_rate"] == ranked[before].settings["opt.learning_rate"]
+    trained = sum(epochs.values()) - sum(epochs[before] for before in goes_on.values())
+    assert len(trying.lines("epoch")) == trained
+    best = max(ranked.values(), key=lambda trial: (int(trial.settings["epochs"]), trial.metrics["val_accuracy"]))
+    assert f"winner: #{best.tags['suggestion']} " in trying.output
+    assert not list(trying.directory.glob("multirun/*/*/checkpoint.bin"))
+
+
+SEARCH = ["-m", "hydra/sweeper=tuner", "model=mlp"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["opt=sgd"], "nothing to search"),
+        (["opt=sgd,adam", "hydra.sweeper.algorithm=grid"], "hydra.sweeper.algorithm must be one of"),
+        (["opt=sgd,adam", "hydra.sweeper.order=quick"], "hydra.sweeper.order must be one of"),
+        (["opt=sgd,adam", "hydra.sweeper.confirm=-1"], "hydra.sweeper.confirm must be a whole number ≥ 0"),
+        (["opt=sgd,adam", "hydra.sweeper.max_trials=0"], "hydra.sweeper.max_trials must be a whole number ≥ 1"),
+        (["opt=sgd,adam", "seed=1,2"], "a search trains each suggestion with one seed"),
+        (["opt=sgd,adam", "objective=test_accuracy"], "would choose what the test images happen to favour"),
+        (["opt=sgd,adam", "data.validation=test"], "would choose what the test images happen to favour"),
+        (["opt=sgd,adam", "objective=val_acuracy"], "fix: objective=val_accuracy"),
+        (["model.conv_dropout=interval(0,1)"], "model.conv_dropout must be"),
+        (["threads=1,2"], "all trials of a sweep must have the same threads"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_before_anything_trains(shell, arguments, said):
+    """With what was received and what to type."""
+    ended = shell.sweep(*SEARCH, *arguments)
+    assert (ended.code, ended.out) == (2, ""), ended.err
+    assert said in ended.err
+    assert "fix: " in ended.err
+    assert list(shell.directory.iterdir()) == []
