@@ -1,10 +1,10 @@
-"""The Hydra sweeper `grid`: Hydra's basic one, which also checks a whole sweep before any of it starts.
+"""The Hydra sweepers `grid` and `tuner`: every combination, or those that an algorithm suggests.
 
-Thin, because Hydra imports every plugin at each start: what a sweep of trials is stands in
-`seedsweep.sweeps`. With any other task function it does what the basic sweeper does.
+Thin, because Hydra imports every plugin at each start: what a sweep of trials is stands in `seedsweep.sweeps`, and
+what a search is in `seedsweep.searches`. With any other task function a grid is what Hydra's basic sweeper makes of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class GridSweeperConf:
-    """Settings of `hydra/sweeper=grid`."""
+    """Settings of `hydra/sweeper=grid`; a file of sweeps/ that names another algorithm makes it a search."""
 
     _target_: str = "hydra_plugins.seedsweep.grid_sweeper.GridSweeper"
 
@@ -37,15 +37,45 @@ class GridSweeperConf:
     # The keys of the rows to train; null: all.
     only: Any = None
 
+    # grid: every combination. A search: random, bayesian or hyperband; what follows is for searches only.
+    algorithm: Any = "grid"
 
-ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="seedsweep")
+    # How many trials are tried; null: 30, and with hyperband as many as its brackets have.
+    max_trials: Any = None
+
+    # Equal seeds give equal searches.
+    seed: Any = 1
+
+    # reproducible: a suggestion follows from the seed and the number of slots alone; fastest: from all that is
+    # known when a slot is free.
+    order: Any = "reproducible"
+
+    # Of hyperband: one in how many trials goes on, and how many times longer.
+    factor: Any = 3
+
+    # With how many fresh seeds the winner is trained again, and measured on the test images; 0: with none.
+    confirm: Any = 5
+
+
+@dataclass
+class TunerSweeperConf(GridSweeperConf):
+    """Settings of `hydra/sweeper=tuner`: the same, with an algorithm."""
+
+    algorithm: Any = "bayesian"
+
+
+for _name, _settings in (("grid", GridSweeperConf), ("tuner", TunerSweeperConf)):
+    ConfigStore.instance().store(group="hydra/sweeper", name=_name, node=_settings, provider="seedsweep")
 
 
 class GridSweeper(BasicSweeper):
     """Sweeps over the product of all lists of values, for each named row where there are some."""
 
-    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None, rows: Any, only: Any) -> None:
+    def __init__(
+        self, max_batch_size: int | None, params: dict[str, str] | None, rows: Any, only: Any, **search: Any
+    ) -> None:
         super().__init__(max_batch_size, params)
+        self.search = search
         # Read from the config itself, where what they refer to is.
         del rows, only
 
@@ -70,6 +100,8 @@ class GridSweeper(BasicSweeper):
 
         _check_batch_size(self.max_batch_size)
         rows = named_rows(self.master.hydra.sweeper)
+        if self.search["algorithm"] != "grid":
+            return [self._search(arguments, rows)]
         jobs = self._jobs((), arguments) if not rows else []
         for key, row in rows.items():
             told = [f"tracking.row='{key}'"] if self.task_function is run_trial else []
@@ -87,6 +119,54 @@ class GridSweeper(BasicSweeper):
             _ = result.return_value  # raises what the job raised, as the basic sweeper does
         size = self.max_batch_size or max(len(results), 1)
         return [results[start : start + size] for start in range(0, len(results), size)]
+
+    def _search(self, arguments: list[str], rows: Mapping[str, Any]) -> list[JobReturn]:
+        """Search what the command line spans."""
+        from seedsweep.app import run_trial
+        from seedsweep.errors import BadInput
+        from seedsweep.searches import run_search
+        from seedsweep.searching.space import read_space
+        from seedsweep.searching.wanted import Wanted
+
+        wanted = Wanted.from_config(self.search)
+        grid = "hydra.sweeper.algorithm=grid"
+        if self.task_function is not run_trial:
+            raise BadInput("a search is for the trials of sweep.py", where="hydra.sweeper.algorithm", fix=grid)
+        if rows:
+            raise BadInput(
+                f"named rows are for a grid, and this is a search: {', '.join(rows)}",
+                where="hydra.sweeper.rows",
+                fix=grid,
+            )
+        parser = OverridesParser.create(config_loader=self.context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        for override in overrides:
+            if override.get_key_element() == "seed" and override.is_sweep_override():
+                raise BadInput(
+                    f"a search trains each suggestion with one seed, and its winner with others: {override.input_line}",
+                    where="seed",
+                    fix="seed=1 hydra.sweeper.confirm=5",
+                )
+        slots = getattr(self.launcher, "slots", ())
+        space = read_space(overrides)
+        return run_search(self.master, self.context.config_loader, wanted, space, self._launch_from, slots)
+
+    def _launch_from(self, source: Any) -> list[JobReturn]:
+        """Launch what a source gives: one by one where the launcher can do that, else in batches."""
+        launcher: Any = self.launcher
+        if hasattr(launcher, "launch_from"):
+            return list(launcher.launch_from(source, 0))
+        results: list[JobReturn] = []
+        while True:
+            batch: list[Any] = []
+            while len(batch) < source.at_once and (given := source.next()) is not None:
+                batch.append(given)
+            if not batch:
+                return results
+            jobs = [list(given.overrides) for given in batch]
+            for result in launcher.launch(jobs, initial_job_idx=len(results)):
+                source.ended(len(results), result)
+                results.append(result)
 
     def _jobs(self, row: Sequence[str], arguments: list[str]) -> list[list[str]]:
         """Return every combination; of one key's values, the command line's count before the row's, before `params`."""
@@ -131,7 +211,7 @@ def _refuse_what_is_no_grid(overrides: Sequence[Override]) -> None:
             raise BadInput(
                 f"a range needs a search, and this is a grid: {override.input_line}",
                 where=override.get_key_element(),
-                fix="a list of values, or a sweeper that searches: hydra/sweeper=…",
+                fix="a list of values, or a search: hydra/sweeper=tuner",
             )
         if override.is_sweep_override() and next(iter(override.sweep_string_iterator()), None) is None:
             raise BadInput(

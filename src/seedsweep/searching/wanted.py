@@ -18,7 +18,7 @@ _WHERE = "hydra.sweeper"
 
 @dataclass(frozen=True)
 class Wanted:
-    """The settings of `hydra/sweeper=tuner`.
+    """The settings of a search, as `hydra.sweeper` has them.
 
     Attributes:
         algorithm: "random", "bayesian" or "hyperband".
