@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 from conftest import ROOT
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seedsweep.__main__ import FORMATS
 from seedsweep.cli import CONFIG_NAME
@@ -42,5 +43,13 @@ def test_commands_on_the_pages_compose(page, compose):
                 continue
             words = shlex.split(line.split("python sweep.py", 1)[1], comments=True)
             overrides = [word for word in words if "=" in word and not word.startswith(("hydra", "sweeps"))]
-            # One value of each list is enough to know that the key and the choices are there.
-            compose(*(word.split(",")[0] for word in overrides))
+            # One value of each is enough to know that the key and the choices are there.
+            compose(*map(first_of, OverridesParser.create().parse_overrides(overrides)))
+
+
+def first_of(override):
+    """An override with the first of its values."""
+    if not override.is_sweep_override():
+        return override.input_line
+    value = next(override.sweep_string_iterator()) if override.is_discrete_sweep() else override.value().start
+    return f"{override.get_key_element()}={value}"
