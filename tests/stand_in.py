@@ -79,7 +79,7 @@ class Trained:
         if not tests:
             self.tested = None
         self.weights_sha256 = hashlib.sha256(f"{trial.seed} {total}".encode()).hexdigest()
-        self.train_seconds = state.train_seconds
+        self.train_seconds, self.epochs, self.best_epoch = state.train_seconds, state.epoch, None
 
     def save(self, path):
         path.write_bytes(bytes(int(os.environ.get("MODEL_BYTES", "1000"))))

@@ -6,7 +6,9 @@ from conftest import CONF, ROOT
 from seedsweep.errors import BadInput
 from seedsweep.trials.spec import Trial
 
-GROUPS = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in ("model", "opt", "reg")}
+GROUPS = {
+    group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in ("model", "opt", "reg", "stop")
+}
 
 
 @pytest.mark.parametrize(("group", "choice"), [(group, name) for group, names in GROUPS.items() for name in names])
@@ -84,14 +86,14 @@ def test_a_key_that_a_file_invents_is_refused():
 def test_the_help_names_every_choice_of_every_group():
     """`sweep.py --help` lists what conf/ and sweeps/ hold."""
     text = (CONF / "hydra" / "help" / "seedsweep.yaml").read_text(encoding="utf-8")
-    for directory in (*(CONF / group for group in ("model", "opt", "reg", "data")), ROOT / "sweeps"):
+    for directory in (*(CONF / group for group in ("model", "opt", "reg", "data", "stop")), ROOT / "sweeps"):
         line = next(line.split() for line in text.splitlines() if line.split()[:1] == [directory.name])
         assert sorted(line[1:]) == sorted(path.stem for path in directory.glob("*.yaml"))
 
 
 def test_each_file_of_a_group_says_how_to_use_it():
     """The first line of each group's file is the command that runs it."""
-    for group in ("model", "opt", "reg", "data"):
+    for group in ("model", "opt", "reg", "data", "stop"):
         for path in (CONF / group).glob("*.yaml"):
             first = path.read_text(encoding="utf-8").splitlines()[0]
             assert first.startswith(f"# python sweep.py {group}={path.stem}")

@@ -21,6 +21,7 @@ from seedsweep.errors import (
     BadInput,
     CannotWrite,
     Diverged,
+    Outdone,
     OutOfMemory,
     SeedsweepError,
     Stopped,
@@ -30,6 +31,7 @@ from seedsweep.errors import (
 from seedsweep.launching.relay import stop_requested
 from seedsweep.launching.slots import enter_first_slot
 from seedsweep.rows import current_row
+from seedsweep.trials.record import of_kept_weights, under_own_names
 from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:
@@ -157,6 +159,8 @@ def _train(
 ) -> dict[str, float]:
     """Train, write everything down and return the final metrics."""
     from seedsweep.artifacts import write_files
+    from seedsweep.tracking.siblings import Siblings
+    from seedsweep.tracking.tags import BEST_TAG, STOPPED_TAG
     from seedsweep.training import checkpoints, fit
 
     trial, name = run.trial, described.name
@@ -174,21 +178,31 @@ def _train(
         shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.values.items())
         progress = (_job_number(), metrics.epoch, trial.epochs)
         log.info("%s  epoch %d/%d  %s", name, metrics.epoch, trial.epochs, shown, extra={"epoch": progress})
+        if metrics.epoch < trial.epochs and trial.stop.is_below_median(epochs, siblings.finished()):
+            raise Outdone(metrics.epoch, dict(metrics.values))
 
+    siblings = Siblings(_sweep_directory(), writer.journal.directory)
     keeping = checkpoints.Keeping(described.training_id, checkpoint, run.execution.checkpoint_every, stop_requested)
     trained = fit.train(trial, dataset, on_epoch, keeping, start, tests=run.tracking.tested)
+    kept = epochs[(trained.best_epoch or trained.epochs) - 1].values
     final = {"train_seconds": trained.train_seconds}
+    if trained.best_epoch:
+        final |= under_own_names(kept)
     if trained.tested:
         final |= {"test_loss": trained.tested.loss, "test_accuracy": trained.tested.accuracy}
     write_files(writer.journal.files, trial, name, dataset, trained, epochs, pictures=run.execution.pictures)
     tags = {"weights_sha256": trained.weights_sha256, "parameters": str(trained.parameters)}
-    writer.finish(final, tags, step=trial.epochs)
+    if trained.best_epoch:
+        tags[BEST_TAG] = str(trained.best_epoch)
+    if trained.epochs < trial.epochs:
+        tags[STOPPED_TAG] = str(trained.epochs)
+    writer.finish(final, tags, step=trained.epochs)
     if not run.tracking.resumable:
         checkpoints.remove(checkpoint)
     tested = f"test accuracy {100 * trained.tested.accuracy:.2f} %, " if trained.tested else ""
-    validated = 100 * epochs[-1].values["val_accuracy"]
+    validated = 100 * kept["val_accuracy"]
     log.info("finished %s: %svalidation %.2f %%, %.0f s", name, tested, validated, trained.train_seconds)
-    return {**epochs[-1].values, **final}
+    return of_kept_weights({**kept, **final})
 
 
 def _as_ours(error: BaseException, name: str, directory: Path) -> BaseException:
@@ -215,11 +229,14 @@ def _no_room(error: OSError, directory: Path) -> CannotWrite:
 
 def _record_failure(writer: TrialWriter, error: BaseException) -> None:
     """Close the run with what ended it."""
-    from seedsweep.tracking.tags import DIVERGED_TAG
+    from seedsweep.tracking.tags import DIVERGED_TAG, STOPPED_TAG
     from seedsweep.training import checkpoints
 
     if isinstance(error, Stopped | KeyboardInterrupt):
         writer.fail("interrupted", None, status="KILLED")
+        return
+    if isinstance(error, Outdone):
+        writer.fail(reason(error), None, status="KILLED", tags={STOPPED_TAG: str(error.epoch)})
         return
     tags = {DIVERGED_TAG: str(error.epoch)} if isinstance(error, Diverged) else {}
     writer.fail(reason(error), traceback.format_exc(), tags=tags)
@@ -229,6 +246,10 @@ def _record_failure(writer: TrialWriter, error: BaseException) -> None:
 
 def _output_directory() -> Path:
     return Path(HydraConfig.get().runtime.output_dir)
+
+
+def _sweep_directory() -> Path:
+    return Path(HydraConfig.get().sweep.dir).absolute()
 
 
 def _job_number() -> int:

@@ -131,7 +131,7 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
 
 
 # A list of choices of a group: Hydra would merge them, and nobody who compares wants that.
-_GROUP_LIST = re.compile(r"^(model|opt|reg|data)=\[(.*)\]$")
+_GROUP_LIST = re.compile(r"^(model|opt|reg|data|stop)=\[(.*)\]$")
 
 
 def _composed(parsed: argparse.Namespace, config_directory: Path) -> DictConfig:

@@ -11,6 +11,7 @@ SeedsweepError
     ├── TrialCrashed    anything else that it raised
     ├── TimedOut        it took longer than it may
     ├── Stopped         it was asked to stop, and has
+    ├── Outdone         the other trials of its sweep were better: it ended early, and did not fail
     └── Retryable       nothing is wrong with the trial itself: it is tried again
         ├── WorkerDied  the process that ran it is gone
         └── OutOfMemory memory did not suffice beside what else was in it
@@ -142,6 +143,23 @@ class TrialCrashed(TrialError):
 
 class TimedOut(TrialError):
     """A trial took longer than `timeout` allows; its process was killed."""
+
+
+class Outdone(TrialError):
+    """A trial was stopped because the others of its sweep were better at the same epoch.
+
+    Args:
+        epoch: the last one that it trained.
+        metrics: what that came to.
+    """
+
+    def __init__(self, epoch: int, metrics: dict[str, float]) -> None:
+        super().__init__(epoch, metrics)
+        self.epoch = epoch
+        self.metrics = metrics
+
+    def __str__(self) -> str:
+        return f"stopped after epoch {self.epoch}, where half of the finished trials were better"
 
 
 class Stopped(TrialError):

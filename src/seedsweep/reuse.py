@@ -179,7 +179,7 @@ def standing(store: Store, plan: Sequence[Described], run_id: str) -> Standing:
         if REUSED_TAG in record.tags and not has_ended(record):
             store.client.delete_run(record.run_id)  # half a link; the next one is whole
             del own[number]
-    here = {number: record for number, record in own.items() if has_ended(record)}
+    here = {number: record for number, record in own.items() if has_ended(record) or record.status == "stopped"}
     elsewhere: dict[int, TrialRecord] = {}
     tried = {}
     reasons: Counter[str] = Counter()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobStatus
 
-from seedsweep.errors import BadInput, CannotWrite, Diverged, TrialsFailed
+from seedsweep.errors import BadInput, CannotWrite, Diverged, Outdone, TrialsFailed
 from seedsweep.launching.jobs import Given
 from seedsweep.launching.worker import error_of
 from seedsweep.planning import TrialPlanner, check_one_process_can_run
@@ -88,6 +88,7 @@ def run_search(
     planner = TrialPlanner(config, config_loader, slots)
     first = _check_axes(planner, space)
     _check_goal(first.run)
+    _check_stop(first.run, wanted)
     log.info("data: %s", first.described.tags["dataset"])
     objective = first.run.objective
     with KerasTunerProcess() as process:
@@ -160,6 +161,18 @@ def _check_goal(run: RunConfig) -> None:
         )
 
 
+def _check_stop(run: RunConfig, wanted: Wanted) -> None:
+    """Refuse two rules for one thing.
+
+    Raises:
+        BadInput: Hyperband and a trial's own rule would both stop it.
+    """
+    if wanted.algorithm == "hyperband" and run.trial.stop.name != "none":
+        raise BadInput(
+            f"hyperband stops trials by itself, got stop={run.trial.stop.name}", where="stop", fix="stop=none"
+        )
+
+
 def _suggestions(search: Search, wanted: Wanted) -> int:
     """Return how many trials the search may suggest."""
     if not search.rungs:
@@ -175,6 +188,7 @@ class _Scored:
 
     suggestion: Suggestion
     score: float | None
+    finished: bool
 
 
 class _Search:
@@ -222,7 +236,8 @@ class _Search:
     def _replayed(self, record: Record) -> dict[int, _Scored]:
         suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
         scores = {event.number: event.score for event in record.events if hasattr(event, "score")}
-        return {number: _Scored(suggestions[number], score) for number, score in scores.items()}
+        done = {number for number, trial in self._known.items() if trial.status == "finished"}
+        return {number: _Scored(suggestions[number], score, number in done) for number, score in scores.items()}
 
     def run(self, launch: Callable[[JobSource], list[JobReturn]]) -> list[JobReturn]:
         from seedsweep.tracking.delivery import Courier
@@ -270,10 +285,15 @@ class _Search:
         planned = self._given[position]
         if planned.search is None:
             return
-        well = result.status is JobStatus.COMPLETED
-        if not well and isinstance(error_of(result), CannotWrite):
+        if result.status is JobStatus.COMPLETED:
+            self._score(planned.number, float(result.return_value))
+            return
+        error = error_of(result)
+        if isinstance(error, CannotWrite):
             return  # no result of the trial: the same command trains it again
-        self._score(planned.number, float(result.return_value) if well else None)
+        # Whoever was outdone is known to be no winner; how bad it was is worth knowing.
+        score = error.metrics.get(self._told.objective) if isinstance(error, Outdone) else None
+        self._score(planned.number, score, finished=False)
 
     def _begin(self, suggestion: Suggestion) -> Given | None:
         """Return a suggestion's trial, unless its score is known already."""
@@ -290,12 +310,12 @@ class _Search:
             planned = self._planner.plan(overrides, suggestion.number, name, places)
         except BadInput as error:
             log.warning("suggestion %s cannot be trained: %s", name, error.what)
-            self._score(suggestion.number, None)
+            self._score(suggestion.number, None, finished=False)
             return None
         self._planned[suggestion.number] = planned
         if done := self._ended_before(planned):
-            score = done.metrics.get(self._told.objective) if done.status == "finished" else None
-            self._score(suggestion.number, score)
+            score = done.metrics.get(self._told.objective) if done.status in ("finished", "stopped") else None
+            self._score(suggestion.number, score, finished=done.status == "finished")
             return None
         before = self._planned.get(suggestion.continues) if suggestion.continues is not None else None
         places_before = [self._underway.directory / before.place] if before else []
@@ -309,7 +329,8 @@ class _Search:
 
         tested = planned.search is None
         own = self._known.get(planned.number)
-        if own and own.tags.get("trial_id") == planned.described.trial_id and reuse.has_ended(own, tested=tested):
+        same = own is not None and own.tags.get("trial_id") == planned.described.trial_id
+        if own and same and (reuse.has_ended(own, tested=tested) or own.status == "stopped"):
             return own
         if self._underway.is_rerun:
             return None
@@ -333,15 +354,16 @@ class _Search:
         self._courier.add(self._underway.directory / planned.place)
         return Given(self._underway.told(planned), planned.described.name)
 
-    def _score(self, number: int, score: float | None) -> None:
+    def _score(self, number: int, score: float | None, *, finished: bool = True) -> None:
         suggestion = self._in_flight.pop(number)
         known = score if score is not None and math.isfinite(score) else None
-        self._scored[number] = _Scored(suggestion, known)
+        self._scored[number] = _Scored(suggestion, known, finished)
         self._schedule.ended(number, known)
 
     def _winner(self) -> Suggestion | None:
         """Return the suggestion with the best score among those that were trained the longest."""
-        finished = [(scored.suggestion, scored.score) for scored in self._scored.values() if scored.score is not None]
+        found = [(scored.suggestion, scored.score) for scored in self._scored.values() if scored.finished]
+        finished = [(suggestion, score) for suggestion, score in found if score is not None]
         if not finished:
             return None
         sign = 1 if self._told.maximize else -1

@@ -141,7 +141,7 @@ class _Sweep:
         sweep = patiently(self.underway.store, lambda: self._read(twins))
         draws = status is None and self.plan[0].run.execution.pictures
         self.underway.publish(sweep, pictures=draws)
-        unfinished = len(self.plan) - sum(trial.status == "finished" for trial in sweep.trials)
+        unfinished = len(self.plan) - sum(trial.status in ("finished", "stopped") for trial in sweep.trials)
         self.underway.close(status or ("FAILED" if unfinished else "FINISHED"))
         return unfinished
 

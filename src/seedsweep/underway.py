@@ -20,6 +20,7 @@ from seedsweep.errors import (
     BadInput,
     CannotWrite,
     LaunchInterrupted,
+    Outdone,
     SweepInterrupted,
     Terminated,
     TrialsFailed,
@@ -222,8 +223,9 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
 
 
 def failures_of(results: Sequence[JobReturn]) -> dict[int, BaseException]:
-    """Return position → error of the jobs that failed."""
-    return {place: error_of(result) for place, result in enumerate(results) if result.status is JobStatus.FAILED}
+    """Return position → error of the jobs that failed; one that ended because others were better did not."""
+    ended = {place: error_of(result) for place, result in enumerate(results) if result.status is JobStatus.FAILED}
+    return {place: error for place, error in ended.items() if not isinstance(error, Outdone)}
 
 
 def cannot_write(error: OSError, place: Path) -> CannotWrite:

@@ -189,7 +189,7 @@ class GridSweeper(BasicSweeper):
             except LaunchInterrupted as stop:
                 raise LaunchInterrupted(failures_of(results) | stop.failures) from stop
             limit = self.master.get("max_failures")
-            failed = sum(result.status is JobStatus.FAILED for result in results)
+            failed = len(failures_of(results))
             if any(result.status is JobStatus.UNKNOWN for result in results) or (limit and failed >= limit):
                 break
         return results

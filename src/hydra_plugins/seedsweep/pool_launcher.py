@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -61,6 +61,7 @@ class PoolLauncher(Launcher):
     def launch_from(self, source: Any, initial_job_idx: int) -> list[JobReturn]:
         """Run what a `seedsweep.launching.jobs.JobSource` gives; see `seedsweep.launching.pool.launch`."""
         from seedsweep.launching.pool import launch
+        from seedsweep.underway import failures_of
 
         results = launch(
             hydra_context=self.hydra_context,
@@ -71,5 +72,5 @@ class PoolLauncher(Launcher):
             initial_job_idx=initial_job_idx,
             failed_before=self.failed,
         )
-        self.failed += sum(result.status is JobStatus.FAILED for result in results)
+        self.failed += len(failures_of(results))
         return results

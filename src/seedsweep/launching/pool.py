@@ -18,6 +18,7 @@ from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from seedsweep.errors import (
     CannotWrite,
     LaunchInterrupted,
+    Outdone,
     Retryable,
     Stopped,
     Terminated,
@@ -160,6 +161,11 @@ class _Launch:
 
     def _take_failure(self, job: Job, slot_worker: SlotWorker, error: BaseException, result: JobReturn) -> None:
         if self._winding_up and isinstance(error, Stopped | WorkerDied):
+            return
+        if isinstance(error, Outdone):  # it has ended, and did not fail
+            self._results[job.position] = result
+            self._source.ended(job.position, result)
+            self._screen.say(f"{job.label} {reason(error)}")
             return
         if isinstance(error, Retryable):
             slot_worker.stop()  # whatever memory its process holds

@@ -25,7 +25,7 @@ class Ranked:
         score: the last value of the objective; None where it did not finish.
         bracket: Hyperband's; None with the others.
         rung: Hyperband's; None with the others.
-        status: "finished", "failed", "killed" or "running".
+        status: see `TrialRecord`.
         note: what happened to one that did not finish.
     """
 

@@ -259,7 +259,7 @@ def _row(variant: _Variant, scores: Scores, compared: Comparisons) -> Row:
         reported=_reported(tags.get("reported", ""), accuracies),
         parameters=int(finished[0].tags["parameters"]) if finished else None,
         train_seconds=fmean(trial.metrics["train_seconds"] for trial in finished) if finished else None,
-        note="; ".join(filter(None, (tags.get("row_note", ""), _unfinished(variant.trials)))),
+        note="; ".join(filter(None, (tags.get("row_note", ""), _ended_early(finished), _unfinished(variant.trials)))),
         trials=tuple(trial.run_id for trial in finished),
     )
 
@@ -278,6 +278,15 @@ def _is_inside(reported: float, accuracies: Sequence[float]) -> bool | None:
         return True
     # Few seeds can agree by chance, and then nothing is known of how far a further one may lie.
     return None if high - low < _ROUNDING else False
+
+
+def _ended_early(finished: Sequence[TrialRecord]) -> str:
+    """Say where the weights of the best epoch were kept, and which those were."""
+    kept = sorted(int(trial.tags["best_epoch"]) for trial in finished if "best_epoch" in trial.tags)
+    if not kept:
+        return ""
+    epochs = f"{kept[0]}" if kept[0] == kept[-1] else f"{kept[0]} to {kept[-1]}"
+    return f"best weights kept, of epoch {epochs}"
 
 
 def _unfinished(trials: Sequence[TrialRecord]) -> str:

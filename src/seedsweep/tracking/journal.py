@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from seedsweep.tracking import ownership
+from seedsweep.trials.record import of_kept_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_LINES = "journal.jsonl"
+FILE_NAME = "journal.jsonl"
 _DELIVERED = "journal.delivered"
 _FILES = "artifacts"
 
@@ -47,7 +48,7 @@ class Outbox:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._path = directory / _LINES
+        self._path = directory / FILE_NAME
 
     @property
     def exists(self) -> bool:
@@ -119,7 +120,7 @@ class Outbox:
 
 def outboxes_of(directory: Path, parent_run_id: str) -> list[Outbox]:
     """Return the journals below a directory that belong to a sweep's trials; others may be at work there."""
-    found = [Outbox(path.parent) for path in sorted(directory.rglob(_LINES))]
+    found = [Outbox(path.parent) for path in sorted(directory.rglob(FILE_NAME))]
     return [outbox for outbox in found if outbox.exists and outbox.starts[0]["owner"].startswith(f"{parent_run_id}/")]
 
 
@@ -155,7 +156,9 @@ class Journal(Outbox):
         """Return the last value of each metric of a run that has finished; empty when it has not, or is another's."""
         if not self.exists or self.starts[0]["owner"] != owner or self.status != "FINISHED":
             return {}
-        return {name: value for entry in self.entries() for name, value in entry.get("metrics", {}).items()}
+        return of_kept_weights(
+            {name: value for entry in self.entries() for name, value in entry.get("metrics", {}).items()}
+        )
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Write one entry, whole or not at all.

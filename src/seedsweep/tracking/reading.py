@@ -10,8 +10,24 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from seedsweep.errors import BadInput
-from seedsweep.tracking.tags import JOB_TAG, PARENT_TAG, PLANNED_TAG, RESUMED_TAG, REUSED_TAG, SEARCH_TAG, SWEEP_TAG
-from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics, SearchRecord, SweepRecord, TrialRecord
+from seedsweep.tracking.tags import (
+    JOB_TAG,
+    PARENT_TAG,
+    PLANNED_TAG,
+    RESUMED_TAG,
+    REUSED_TAG,
+    SEARCH_TAG,
+    STOPPED_TAG,
+    SWEEP_TAG,
+)
+from seedsweep.trials.record import (
+    EPOCH_METRICS,
+    EpochMetrics,
+    SearchRecord,
+    SweepRecord,
+    TrialRecord,
+    of_kept_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -158,9 +174,9 @@ def running(store: Store) -> list[TrialRecord]:
 def _record(run: Run) -> TrialRecord:
     return TrialRecord(
         run_id=run.info.run_id,
-        status=run.info.status.lower(),
+        status="stopped" if run.info.status == "KILLED" and STOPPED_TAG in run.data.tags else run.info.status.lower(),
         settings=dict(run.data.params),
-        metrics=dict(run.data.metrics),
+        metrics=of_kept_weights(run.data.metrics),
         tags=dict(run.data.tags),
         artifacts=run.info.artifact_uri,
     )

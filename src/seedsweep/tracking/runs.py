@@ -113,12 +113,12 @@ def link(
         client.log_batch(run_id, params=[Param(key, value) for key, value in settings.items()])
         points = [
             Metric(point.key, point.value, point.timestamp, point.step)
-            for metric in record.metrics
+            for metric in client.get_run(record.run_id).data.metrics
             for point in client.get_metric_history(record.run_id, metric)
         ]
         for start in range(0, len(points), _BATCH):
             client.log_batch(run_id, metrics=points[start : start + _BATCH])
-        client.set_terminated(run_id, record.status.upper())
+        client.set_terminated(run_id, "KILLED" if record.status == "stopped" else record.status.upper())
     except BaseException:
         client.delete_run(run_id)  # half a link is none
         raise

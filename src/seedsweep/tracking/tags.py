@@ -17,6 +17,10 @@ REUSED_TAG = "reused_from"
 # How often a trial was begun.
 ATTEMPTS_TAG = "attempts"
 DIVERGED_TAG = "diverged_at_epoch"
+# The epoch after which a trial ended before its last.
+STOPPED_TAG = "stopped_at_epoch"
+# The epoch whose weights are kept, where that need not be the last one.
+BEST_TAG = "best_epoch"
 # What MLflow's page of a run shows as its description, read as Markdown.
 DESCRIPTION_TAG = "mlflow.note.content"
 # Finds a run again by the key in its journal.

@@ -39,7 +39,8 @@ class Checkpoint:
         training_id: of the trials whose state it is, see `trials.identity`.
         history: what each epoch so far came to, from epoch 1.
         train_seconds: wall time of those epochs.
-        arrays: all variables of the network, then all of its optimizer, in Keras' order.
+        arrays: all variables of the network, then all of its optimizer, in Keras' order; then those of the network
+            after its best epoch, where they are kept.
     """
 
     training_id: str

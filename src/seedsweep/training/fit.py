@@ -20,6 +20,7 @@ from seedsweep.training import checkpoints, network, runtime
 from seedsweep.training.checkpoints import Checkpoint
 from seedsweep.training.hashing import arrays_sha256
 from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics
+from seedsweep.trials.stopping import best_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,11 +56,13 @@ class Trained:
     """A trained network and what came of it.
 
     Attributes:
-        model: the network after the last epoch.
+        model: the network after the last epoch, or after the best one where that is kept.
         parameters: number of weights, trainable and not.
         tested: on the test images; None where they were not looked at.
         weights_sha256: hash of all weights, in the network's order.
         train_seconds: wall time of all epochs with their validation, those before an interruption included.
+        epochs: how many were trained.
+        best_epoch: whose weights these are, where that need not be the last one's; else None.
     """
 
     model: keras.Model
@@ -67,6 +70,8 @@ class Trained:
     tested: Tested | None
     weights_sha256: str
     train_seconds: float
+    epochs: int
+    best_epoch: int | None
 
     def save(self, path: Path) -> None:
         """Write the network as a .keras file."""
@@ -113,16 +118,22 @@ def train(
         OSError: the checkpoint cannot be written.
     """
     whole, model = _fresh(trial, dataset)
+    best: list[NDArray[np.generic]] = []
     if start is not None:
-        _restore(model, start)
+        best = _restore(model, start)
     state = start or Checkpoint(keeping.training_id, [], 0.0, [])
     written = state.epoch
     try:
-        for epoch in range(state.epoch + 1, trial.epochs + 1):
+        while state.epoch < trial.epochs and not trial.stop.is_out_of_patience(state.history):
+            epoch = state.epoch + 1
             began = time.perf_counter()
             metrics = EpochMetrics(epoch, _one_epoch(model, trial, dataset, epoch, keeping.stop))
             seconds = state.train_seconds + time.perf_counter() - began
-            state = Checkpoint(keeping.training_id, [*state.history, metrics], seconds, _variables(model))
+            history = [*state.history, metrics]
+            arrays = _variables(model)
+            if trial.stop.keeps_best and best_epoch(history) == epoch:
+                best = arrays[: len(model.variables)]
+            state = Checkpoint(keeping.training_id, history, seconds, [*arrays, *best])
             if epoch % keeping.every == 0 or epoch == trial.epochs:
                 checkpoints.write(keeping.path, state)
                 written = epoch
@@ -132,12 +143,16 @@ def train(
         if state.epoch > written:
             checkpoints.write(keeping.path, state)
         raise
+    for variable, array in zip(model.variables, best, strict=False):
+        variable.assign(array)
     return Trained(
         model=whole,
         parameters=model.count_params(),
         tested=_test(model, dataset) if tests else None,
         weights_sha256=weights_sha256(model),
         train_seconds=state.train_seconds,
+        epochs=state.epoch,
+        best_epoch=best_epoch(state.history) if best else None,
     )
 
 
@@ -178,10 +193,12 @@ def _variables(model: keras.Model) -> list[NDArray[np.generic]]:
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in every]
 
 
-def _restore(model: keras.Model, state: Checkpoint) -> None:
+def _restore(model: keras.Model, state: Checkpoint) -> list[NDArray[np.generic]]:
+    """Go on from a state; returns the weights of its best epoch, where those are kept."""
     every = [*model.variables, *model.optimizer.variables]
-    for variable, array in zip(every, state.arrays, strict=True):
+    for variable, array in zip(every, state.arrays[: len(every)], strict=True):
         variable.assign(array)
+    return list(state.arrays[len(every) :])
 
 
 class _Watch(keras.callbacks.Callback):  # type: ignore[misc]

@@ -71,10 +71,12 @@ def settings_id(trial: Trial) -> str:
 
 
 def _telling(trial: Trial, left_out: Iterable[str]) -> dict[str, Any]:
+    # A trial that nobody stops, or that the others might have stopped and did not, ends with the same weights.
+    passed_over = () if trial.stop.keeps_best else ("stop.name", "stop.patience", "stop.warmup")
     return {
         key: value
         for key, value in trial.settings().items()
-        if key not in left_out and not (key in _LATER and value == _LATER[key])
+        if key not in left_out and key not in passed_over and not (key in _LATER and value == _LATER[key])
     }
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 EPOCH_METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 FINAL_METRICS = ("test_loss", "test_accuracy", "train_seconds")
 METRICS = EPOCH_METRICS + FINAL_METRICS
+# Of a trial whose best weights are kept: what the metrics were at that epoch, under names of their own.
+_KEPT = {name: f"best_{name}" for name in EPOCH_METRICS}
 # Where a trial stands in its search: its suggestion's number, and in Hyperband its bracket and rung and the number
 # of the suggestion that it goes on with. Tags of its run.
 SEARCH_PLACES = ("suggestion", "bracket", "rung", "continues")
@@ -29,15 +31,27 @@ class EpochMetrics:
     values: Mapping[str, float]
 
 
+def under_own_names(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics of an epoch whose weights are kept as they are written down at the end."""
+    return {_KEPT[name]: value for name, value in metrics.items()}
+
+
+def of_kept_weights(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return a run's last metrics as those of the weights that it has kept, which need not be its last epoch's."""
+    kept = {name: metrics[own] for name, own in _KEPT.items() if own in metrics}
+    return {name: value for name, value in metrics.items() if name not in _KEPT.values()} | kept
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """One trial as the tracker knows it.
 
     Attributes:
         run_id: the tracker's own id.
-        status: "finished", "failed", "killed" or "running".
+        status: "finished", "failed", "killed", "running", or "stopped": its sweep's other trials were better.
         settings: `Trial.settings()` with every value as text.
-        metrics: the last value of each of `METRICS` that was reported; accuracies are fractions of 1.
+        metrics: the last value of each of `METRICS` that was reported, or that of the epoch whose weights are kept;
+            accuracies are fractions of 1.
         tags: what else was noted, such as "hardware", "versions", "dataset", "failure".
         artifacts: where its files are, as a URI; of a trial that stands for an earlier one, where that one's are.
     """

@@ -13,6 +13,7 @@ from seedsweep.errors import BadInput
 from seedsweep.trials import checks
 from seedsweep.trials.architecture import Architecture
 from seedsweep.trials.optimizer import Optimizer
+from seedsweep.trials.stopping import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,6 +145,7 @@ class Trial:
     opt: Optimizer
     reg: Regularizer
     data: Data
+    stop: Stop
     seed: int
     epochs: int
     batch_size: int
@@ -164,7 +166,7 @@ class Trial:
             BadInput: a setting is unknown, missing, of the wrong type or out of its range.
         """
         checks.known_keys("", config, cls.__dataclass_fields__)
-        for group in ("model", "opt", "reg", "data"):
+        for group in ("model", "opt", "reg", "data", "stop"):
             if not hasattr(config[group], "items"):
                 checks.refuse(group, "a group of settings", config[group], f"one of its choices: {group}=…")
         opt, epochs = Optimizer.from_config(config["opt"]), checks.whole("epochs", config["epochs"], example=12)
@@ -175,6 +177,7 @@ class Trial:
             opt=opt,
             reg=Regularizer.from_config(config["reg"]),
             data=Data.from_config(config["data"]),
+            stop=Stop.from_config(config["stop"]),
             # 0 is refused because libraries take it for "draw one": KerasTuner does `seed or randint`.
             seed=checks.whole("seed", config["seed"], at_most=MAX_SEED),
             epochs=epochs,
@@ -205,7 +208,8 @@ def setting_names() -> list[str]:
 
 
 def _names(prefix: str, kind: Any) -> Iterator[str]:
-    groups = {"model": Architecture, "opt": Optimizer, "reg": Regularizer, "data": Data, "augment": Augment}
+    groups: dict[str, Any] = {"model": Architecture, "opt": Optimizer, "reg": Regularizer, "data": Data}
+    groups |= {"augment": Augment, "stop": Stop}
     for field in kind.__dataclass_fields__:
         name = f"{prefix}.{field}" if prefix else field
         if field in groups:

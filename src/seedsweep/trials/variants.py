@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 SEPARATOR = " · "
 
 # In the order in which a name lists them; the word that a group's own name carries says the rest.
-_GROUPS = ("model", "opt", "reg", "data")
+_GROUPS = ("model", "opt", "reg", "data", "stop")
 
 # A path is a name for images, and one set of images can have several; their hash says which is which.
 _NOT_SHARED = ("seed", "data.path")
@@ -138,7 +138,7 @@ def _values_by_owner(name: str, keys: Sequence[Mapping[str, str]]) -> dict[str, 
 def _part(name: str, level: str) -> str:
     group, _, leaf = name.partition(".")
     if leaf == "name":
-        return f"reg={level}" if group == "reg" and level == "none" else level
+        return f"{group}={level}" if level == "none" else level
     return f"{name}={level}" if group == "reg" else f"{leaf or name}={level}"
 
 

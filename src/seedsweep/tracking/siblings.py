@@ -1,0 +1,46 @@
+"""What the other trials of a sweep came to, from the journals beside one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seedsweep.tracking.journal import FILE_NAME, Outbox
+from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class Siblings:
+    """The trials of a sweep that have finished, as far as their journals are on this machine.
+
+    Args:
+        sweep: the sweep's directory.
+        own: the directory of the trial that asks.
+    """
+
+    def __init__(self, sweep: Path, own: Path) -> None:
+        self._sweep = sweep
+        self._own = own
+        self._finished: dict[Path, Sequence[EpochMetrics]] = {}
+
+    def finished(self) -> list[Sequence[EpochMetrics]]:
+        """Return what each epoch of each finished trial came to."""
+        for path in sorted(self._sweep.rglob(FILE_NAME)):
+            place = path.parent
+            if place == self._own or place in self._finished:
+                continue
+            outbox = Outbox(place)
+            if outbox.status == "FINISHED":
+                self._finished[place] = _epochs(outbox)
+        return list(self._finished.values())
+
+
+def _epochs(outbox: Outbox) -> list[EpochMetrics]:
+    by_epoch: dict[int, dict[str, float]] = {}
+    for entry in outbox.entries():
+        told = {name: value for name, value in entry.get("metrics", {}).items() if name in EPOCH_METRICS}
+        if told:
+            by_epoch.setdefault(entry["step"], {}).update(told)
+    return [EpochMetrics(epoch, values) for epoch, values in sorted(by_epoch.items())]
