@@ -20,9 +20,9 @@ TESTS = Path(__file__).parent
 
 
 @pytest.fixture
-def pool(tmp_path):
+def pool(tmp_path, starter):
     """Runs the small application of `pool_app.py`, whose jobs note where and when they ran."""
-    shell = Shell(tmp_path, TESTS / "pool_app.py")
+    shell = Shell(tmp_path, TESTS / "pool_app.py", starter)
 
     def run(*arguments, gpus=0, **environment):
         if gpus:
