@@ -146,6 +146,7 @@ def test_a_key_invented_in_a_file_is_refused(tmp_path):
     shutil.copy(ROOT / "sweep.py", project)
     text = (CONF / "model" / "conv3.yaml").read_text(encoding="utf-8").replace("padding:", "paddding:")
     (project / "conf" / "model" / "mine.yaml").write_text(text, encoding="utf-8")
+    # Without the fixture `shell`: one of all these is started as a user does.
     ended = Shell(tmp_path, project / "sweep.py").sweep("-m", "model=conv3,mine")
     assert ended.code == 2
     assert "no setting 'model.paddding'; did you mean 'model.padding'?" in ended.err

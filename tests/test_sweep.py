@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """One sweep of two variants with two seeds each, and where it ran."""
+    """One sweep of two variants with two seeds each, and where it ran; started as a user does."""
     directory = tmp_path_factory.mktemp("swept")
     (directory / "sweep.py").write_text(SCRIPT, encoding="utf-8")
     shell = Shell(directory, directory / "sweep.py")
