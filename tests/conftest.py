@@ -8,15 +8,16 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
+import tempfile
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import hydra
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from starting import Cold, Warm
 
 import seedsweep.__main__
 from seedsweep.config import read_config, register_resolvers
@@ -47,6 +48,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--full", action="store_true", help="faults and simulations in their long form, about half an hour"
     )
+    parser.addoption("--cold", action="store_true", help="start every command with Python, as a user does; slower")
 
 
 # The files that take longest, the longest first: whichever came last would run alone, on one core.
@@ -89,17 +91,28 @@ def full(request):
     return request.config.getoption("--full")
 
 
+@pytest.fixture(scope="session")
+def starter(request):
+    """Starts commands without the seconds that their imports take, unless `--cold` asks for those."""
+    if request.config.getoption("--cold"):
+        yield Cold()
+        return
+    warm = Warm(ENVIRONMENT)
+    yield warm
+    warm.stop()
+
+
 @pytest.fixture
-def sweep(tmp_path, empty_database):
+def sweep(tmp_path, empty_database, starter):
     """A function that makes a `Sweep` of the stand-in, by default in a directory that has an empty database."""
     from stand_in_sweep import Sweep
 
-    def make(seeds, *arguments, where=".", faults=None, epochs=4, **environment):
+    def make(seeds, *arguments, where=".", faults=None, epochs=4, starter=starter, **environment):
         (tmp_path / where).mkdir(exist_ok=True)
         if where == ".":
             put_database(tmp_path, empty_database)
-        said = {key: str(value) for key, value in environment.items()}
-        return Sweep(tmp_path / where, seeds, *arguments, epochs=epochs, FAULTS=json.dumps(faults or {}), **said)
+        said = {key: str(value) for key, value in environment.items()} | {"FAULTS": json.dumps(faults or {})}
+        return Sweep(tmp_path / where, seeds, *arguments, epochs=epochs, starter=starter, **said)
 
     return make
 
@@ -179,9 +192,14 @@ class Shell:
 
     directory: Path
     script: Path = ROOT / "sweep.py"
+    starter: Cold | Warm = field(default_factory=Cold)
 
     def sweep(self, *arguments, timeout=240, **environment):
-        return self._run([sys.executable, str(self.script), *arguments], timeout, environment)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            where = {"directory": self.directory, "environment": {**ENVIRONMENT, **environment}}
+            with self.starter.started(self.script, arguments, **where, out=out, err=err) as process:
+                code = process.wait(timeout)
+            return Ended(code, *(_text(file) for file in (out, err)))
 
     def seedsweep(self, *arguments):
         """In this process, which has MLflow imported; `test_sweep.py` starts the command as a user does, too."""
@@ -193,24 +211,16 @@ class Shell:
                 code = ended.code
         return Ended(code, out.getvalue(), err.getvalue())
 
-    def _run(self, command, timeout, environment):
-        ended = subprocess.run(
-            command,
-            cwd=self.directory,
-            env={**ENVIRONMENT, **environment},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+def _text(file):
+    file.seek(0)
+    return file.read().decode()
 
 
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, starter):
     """A shell in an empty directory."""
-    return Shell(tmp_path)
+    return Shell(tmp_path, starter=starter)
 
 
 @contextmanager

@@ -1,10 +1,6 @@
 """Sweeps of the stand-in as processes, and what they leave behind."""
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -28,8 +24,8 @@ class Sweep:
 
     script = SCRIPT
 
-    def __init__(self, directory, seeds, *arguments, epochs=EPOCHS, **environment):
-        self.directory, self.seeds, self.epochs = directory, list(seeds), epochs
+    def __init__(self, directory, seeds, *arguments, starter, epochs=EPOCHS, **environment):
+        self.directory, self.seeds, self.epochs, self.starter = directory, list(seeds), epochs, starter
         data = small_data(directory)
         listed = ",".join(map(str, self.seeds))
         self.arguments = ["-m", *data, "model=mlp", f"epochs={epochs}", f"seed={listed}", "pictures=false", *arguments]
@@ -41,24 +37,12 @@ class Sweep:
     @contextmanager
     def started(self):
         """The command as a terminal's foreground job; killed with all that it started when the block ends."""
-        command = [sys.executable, "-u", str(self.script), *self.arguments]
+        where = {"directory": self.directory, "environment": self.environment}
         with (
             (self.directory / "output").open("ab") as output,
-            subprocess.Popen(
-                command,
-                cwd=self.directory,
-                env=self.environment,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
-            ) as process,
+            self.starter.started(self.script, self.arguments, **where, out=output, err=output) as process,
         ):
-            try:
-                yield process
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+            yield process
 
     def run(self, timeout=300):
         """Run it to its end; returns its exit code."""

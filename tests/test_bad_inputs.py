@@ -126,14 +126,14 @@ BROKEN_FILES = [
 
 
 @pytest.mark.parametrize(("content", "what"), BROKEN_FILES)
-def test_a_broken_file_is_named_with_its_line(tmp_path, content, what):
+def test_a_broken_file_is_named_with_its_line(tmp_path, starter, content, what):
     """A file of a group that YAML cannot read."""
     project, here = tmp_path / "project", tmp_path / "here"
     shutil.copytree(CONF, project / "conf")
     here.mkdir()
     shutil.copy(ROOT / "sweep.py", project)
     (project / "conf" / "model" / "mine.yaml").write_text(f"name: mine\n{content}", encoding="utf-8")
-    ended = Shell(here, project / "sweep.py").sweep("model=mine")
+    ended = Shell(here, project / "sweep.py", starter).sweep("model=mine")
     assert ended.code == 2
     assert f"error: conf/model/mine.yaml, {what}" in ended.err
     assert list(here.iterdir()) == []
@@ -146,6 +146,7 @@ def test_a_key_invented_in_a_file_is_refused(tmp_path):
     shutil.copy(ROOT / "sweep.py", project)
     text = (CONF / "model" / "conv3.yaml").read_text(encoding="utf-8").replace("padding:", "paddding:")
     (project / "conf" / "model" / "mine.yaml").write_text(text, encoding="utf-8")
+    # Without the fixture `shell`: one of all these is started as a user does.
     ended = Shell(tmp_path, project / "sweep.py").sweep("-m", "model=conv3,mine")
     assert ended.code == 2
     assert "no setting 'model.paddding'; did you mean 'model.padding'?" in ended.err

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Future Hydra versions:UserWarnin
 
 # Two workers are enough to show what differs from one, and a third costs a process start.
 POOL = ["hydra.launcher.gpus=[]", "hydra.launcher.workers=2"]
+# Whole applications are about names and directories, which one worker shows as well.
+ALONE = ["hydra.launcher.gpus=[]", "hydra.launcher.workers=1"]
 
 
 def test_hydra_discovers_the_launcher_and_the_sweeper():
@@ -29,7 +31,7 @@ class TestPoolLauncher(LauncherTestSuite):
 
 
 @pytest.mark.parametrize(
-    ("task_launcher_cfg", "extra_flags"), [({}, ["-m", "hydra/launcher=pool", "hydra/sweeper=grid", *POOL])]
+    ("task_launcher_cfg", "extra_flags"), [({}, ["-m", "hydra/launcher=pool", "hydra/sweeper=grid", *ALONE])]
 )
 class TestPoolLauncherIntegration(IntegrationTestSuite):
     """Hydra's suite of whole applications, with our sweeper."""

@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """One sweep of two variants with two seeds each, and where it ran."""
+    """One sweep of two variants with two seeds each, and where it ran; started as a user does."""
     directory = tmp_path_factory.mktemp("swept")
     (directory / "sweep.py").write_text(SCRIPT, encoding="utf-8")
     shell = Shell(directory, directory / "sweep.py")
@@ -187,7 +187,7 @@ HOSTILE = "a'b\\\"|<i>${x}[]$y$\n="
 
 
 @pytest.fixture(scope="module")
-def troubled(tmp_path_factory):
+def troubled(tmp_path_factory, starter):
     """One sweep with a model of a hostile name, a learning rate that diverges, and a seed given twice."""
     directory = tmp_path_factory.mktemp("troubled")
     project = directory / "project"
@@ -197,7 +197,7 @@ def troubled(tmp_path_factory):
     text = (ROOT / "conf" / "model" / "conv1.yaml").read_text(encoding="utf-8")
     hostile = text.replace("name: conv1", f'name: "{escaped}"')
     (project / "conf" / "model" / "hostile.yaml").write_text(hostile, encoding="utf-8")
-    shell = Shell(directory, project / "sweep.py")
+    shell = Shell(directory, project / "sweep.py", starter)
     rates = "opt.learning_rate=0.01,1e30"
     return shell, shell.sweep("-m", *small_data(directory), "model=hostile,mlp", "opt=sgd", rates, "seed=1,1")
 

@@ -11,6 +11,7 @@ import time
 import pytest
 from conftest import store_of
 from stand_in_sweep import all_gone, expected_weights, workers_of
+from starting import Cold
 
 TWO = "hydra.launcher.workers=2"
 
@@ -36,7 +37,8 @@ def test_kill_9_a_worker_in_mid_epoch(sweep, full, tally):
 def test_kill_9_the_parent_and_resume(sweep, full, tally):
     """Nothing is retrained, lost or doubled; at most one epoch of each running trial is repeated; no orphans."""
     kills = 20 if full else 2
-    trying = sweep(range(1, 3 * kills + 3), TWO, where="fresh")
+    # Cold, because some of the moments lie in the imports.
+    trying = sweep(range(1, 3 * kills + 3), TWO, where="fresh", starter=Cold())
     for _ in range(kills):
         with trying.started() as parent:
             # From the first imports to the middle of training.

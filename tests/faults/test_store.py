@@ -7,12 +7,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 
 import pytest
 import requests
-from conftest import store_of
+from conftest import ENVIRONMENT, store_of
 
 from seedsweep.tracking.answers import AnswerReader
 from seedsweep.tracking.reading import find_sweep
@@ -41,21 +41,27 @@ settle(store, directory / number, "")
 """
 
 
-def test_many_processes_start_and_write_at_once(tmp_path, full, tally):
+def test_many_processes_start_and_write_at_once(tmp_path, starter, full, tally):
     """All of them find or make the same new database; not one of their metrics is missing."""
     writers, metrics = (16, 1000) if full else (3, 100)
+    (tmp_path / "writer.py").write_text(WRITER, encoding="utf-8")
     began = time.monotonic()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), str(number), str(metrics)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(writers)
-    ]
-    errors = [process.communicate(timeout=400)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * writers, "".join(errors)
+    with (tmp_path / "output").open("wb") as output, ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                starter.started(
+                    tmp_path / "writer.py",
+                    [str(tmp_path), str(number), str(metrics)],
+                    directory=tmp_path,
+                    environment=ENVIRONMENT,
+                    out=output,
+                    err=output,
+                )
+            )
+            for number in range(writers)
+        ]
+        codes = [process.wait(400) for process in processes]
+    assert codes == [0] * writers, (tmp_path / "output").read_text(encoding="utf-8")
     took = time.monotonic() - began
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
