@@ -136,7 +136,7 @@ SEARCH = ["-m", "hydra/sweeper=tuner", "model=mlp"]
     ("arguments", "said"),
     [
         (["opt=sgd"], "nothing to search"),
-        (["opt=sgd,adam", "hydra.sweeper.algorithm=grid"], "hydra.sweeper.algorithm must be one of"),
+        (["opt=sgd,adam", "hydra.sweeper.algorithm=forest"], "hydra.sweeper.algorithm must be one of"),
         (["opt=sgd,adam", "hydra.sweeper.order=quick"], "hydra.sweeper.order must be one of"),
         (["opt=sgd,adam", "hydra.sweeper.confirm=-1"], "hydra.sweeper.confirm must be a whole number ≥ 0"),
         (["opt=sgd,adam", "hydra.sweeper.max_trials=0"], "hydra.sweeper.max_trials must be a whole number ≥ 1"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seedsweep.reporting.ranking import Ranking
     from seedsweep.reporting.table import Row, Table
     from seedsweep.tracking.answers import Answers
     from seedsweep.tracking.runs import SweepWriter
@@ -85,11 +86,12 @@ def draw_pictures(store: Store, sweep: SweepRecord, table: Table, directory: Pat
     Raises:
         OSError: there is no room.
     """
+    searched = [_draw_search(table.ranking, table.title, directory)] if table.ranking and table.ranking.rows else []
     best = next((row for row in table.rows if row.trials), None)
     if best is None:
-        return []
+        return searched
     trials = {trial.run_id: trial for trial in sweep.trials}
-    drawn = [_draw_accuracies(table, directory), _draw_curves(store, sweep, table, trials, directory)]
+    drawn = [*searched, _draw_accuracies(table, directory), _draw_curves(store, sweep, table, trials, directory)]
     reader = AnswerReader(store)
     answers = [found for run_id in best.trials if (found := reader.read(trials[run_id]))]
     if answers:
@@ -103,6 +105,14 @@ def draw_pictures(store: Store, sweep: SweepRecord, table: Table, directory: Pat
     if answers:
         drawn.append(_draw_mistakes(best, answers, images, directory))
     return drawn
+
+
+def _draw_search(ranking: Ranking, title: str, directory: Path) -> Path:
+    from seedsweep.reporting.pictures.search import draw_search
+
+    path = directory / "search.png"
+    draw_search(ranking, title=title, path=path)
+    return path
 
 
 def _same_images(trial: TrialRecord) -> dataset.Dataset:
