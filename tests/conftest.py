@@ -52,7 +52,19 @@ def pytest_addoption(parser):
 
 
 # The files that take longest, the longest first: whichever came last would run alone, on one core.
-LONGEST = ("test_kills", "test_store", "test_resume", "test_reuse", "test_sweep", "test_rows", "test_determinism")
+LONGEST = (
+    "test_sweep",
+    "test_kills",
+    "test_reuse",
+    "test_determinism",
+    "test_searching",
+    "test_resume",
+    "test_pool",
+    "test_bad_inputs",
+    "test_rows",
+    "test_hydra_suites",
+    "test_store",
+)
 
 
 def pytest_collection_modifyitems(items):

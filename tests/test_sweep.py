@@ -198,8 +198,8 @@ def troubled(tmp_path_factory, starter):
     hostile = text.replace("name: conv1", f'name: "{escaped}"')
     (project / "conf" / "model" / "hostile.yaml").write_text(hostile, encoding="utf-8")
     shell = Shell(directory, project / "sweep.py", starter)
-    rates = "opt.learning_rate=0.01,1e30"
-    return shell, shell.sweep("-m", *small_data(directory), "model=hostile,mlp", "opt=sgd", rates, "seed=1,1")
+    arguments = ["opt=sgd", "opt.learning_rate=0.01,1e30", "seed=1,1", "hydra.launcher.workers=1"]
+    return shell, shell.sweep("-m", *small_data(directory), "model=hostile,mlp", *arguments)
 
 
 def test_a_single_trial_that_diverges_is_one_line(sweep):
