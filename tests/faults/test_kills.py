@@ -34,7 +34,7 @@ def test_kill_9_a_worker_in_mid_epoch(sweep, full, tally):
 
 
 @pytest.mark.timeout(1800)
-def test_kill_9_the_parent_and_resume(sweep, full, tally):
+def test_kill_9_the_parent_and_resume(sweep, starter, full, tally):
     """Nothing is retrained, lost or doubled; at most one epoch of each running trial is repeated; no orphans."""
     kills = 20 if full else 2
     # Cold, because some of the moments lie in the imports.
@@ -48,6 +48,7 @@ def test_kill_9_the_parent_and_resume(sweep, full, tally):
             parent.kill()
             parent.wait()
             assert all_gone(workers, 3)
+    trying.starter = starter
     assert trying.run() == 0, trying.output
     trying.check_whole()
     assert trying.repeated() <= 2 * kills
