@@ -105,15 +105,18 @@ def train(trial, dataset, on_epoch, keeping, start, *, tests=True):
         fail("raise")
     for epoch in range(state.epoch + 1, trial.epochs + 1):
         note("epoch", trial.seed, epoch)
+        fails = faulty and how and epoch == min(2, trial.epochs)
         ends = time.monotonic() + EPOCH_SECONDS
         while (left := ends - time.monotonic()) > 0:
             time.sleep(min(left, 0.02))
             if keeping.stop():
                 raise Stopped("stopped on request")
-            if faulty and how and epoch == min(2, trial.epochs) and left < EPOCH_SECONDS / 2:
-                if how in ("nan", "inf", "-inf"):
-                    raise Diverged("loss", float(how), epoch)
-                fail(how)
+            if fails and left < EPOCH_SECONDS / 2:
+                break
+        if fails:  # also when a busy machine has slept through the second half of the epoch
+            if how in ("nan", "inf", "-inf"):
+                raise Diverged("loss", float(how), epoch)
+            fail(how)
         total = state.arrays[0] + trial.seed * epoch
         good = 1 / (1 + abs(math.log10(trial.opt.learning_rate) + 2)) * (1 - 0.5**epoch)
         values = {"loss": 1 / epoch, "accuracy": good, "val_loss": 1 / epoch, "val_accuracy": good}
