@@ -74,7 +74,7 @@ def walk(search, steps, in_flight=3):
     return record
 
 
-@pytest.mark.parametrize(("algorithm", "seeds"), [("random", 40), ("bayesian", 1)])
+@pytest.mark.parametrize(("algorithm", "seeds"), [("random", 40), ("bayesian", 5)])
 def test_a_small_space_is_tried_once_and_wholly(process, algorithm, seeds):
     """All 8 of 8, none twice, however few are left to find; then the search is done, and stays so."""
     for seed in range(seeds):
@@ -99,14 +99,12 @@ def test_no_more_trials_than_the_budget(process):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_search_is_its_seed_and_what_it_was_told(process, other, algorithm):
     """The same in another process; and one that was given half of the record goes on the same way."""
-    # With one axis, the model speaks from the third score on.
-    steps, space = (12, RATE) if algorithm == "bayesian" else (40, MIXED)
-    first = Search(process, space, algorithm, seed=3, maximize=True, **BUDGETS[algorithm])
-    again = Search(other, space, algorithm, seed=3, maximize=True, **BUDGETS[algorithm])
-    record = walk(first, steps)
-    assert walk(again, steps) == record
+    first = Search(process, MIXED, algorithm, seed=3, maximize=True, **BUDGETS[algorithm])
+    again = Search(other, MIXED, algorithm, seed=3, maximize=True, **BUDGETS[algorithm])
+    record = walk(first, 40)
+    assert walk(again, 40) == record
     half = len(record) * 2 // 3
-    resumed = Search(other, space, algorithm, seed=3, maximize=True, **BUDGETS[algorithm])
+    resumed = Search(other, MIXED, algorithm, seed=3, maximize=True, **BUDGETS[algorithm])
     # Of a suggestion, a record needs the number and the values.
     bare = [event if isinstance(event, Told) else Suggestion(event.number, event.values) for event in record[:half]]
     assert resumed.replay(bare) == [event for event in record[:half] if isinstance(event, Suggestion)]
@@ -291,15 +289,34 @@ def test_axes_have_their_ends_and_nothing_beyond(process):
     assert Counter(values["w"] for values in drawn)["1"] > 40  # log 2 / log 10 of 200, where 1/9 would be 22
 
 
-def test_the_model_stays_inside_too(process):
-    """At the upper end of such an axis KerasTuner's own answer is one more."""
-    search = Search(process, axes("w=tag(log,int(interval(1,50)))"), "bayesian", seed=1, max_trials=8, maximize=True)
-    drawn = []
-    for number in range(6):
-        drawn.append(int(search.ask().values["w"]))
-        search.tell(number, drawn[-1] / 50)
-    assert max(drawn) == 50
-    assert len(set(drawn)) == 6
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_the_model_repeats_nothing_and_stays_inside(process, in_flight):
+    """Where the best is a corner, which it comes back to; the upper end of `w` is one more in KerasTuner's own."""
+    space = axes("w=tag(log,int(interval(1,50)))", "rate=tag(log,interval(1e-4,1))", "opt=sgd,adam")
+    for names in (space[:1], space):
+        search = Search(process, names, "bayesian", seed=1, max_trials=30, maximize=True)
+        tried, waiting = [], []
+        for _ in range(25):
+            suggestion = search.ask()
+            waiting.append(suggestion)
+            tried.append(suggestion.values)
+            if len(waiting) == in_flight:
+                told = waiting.pop(0)
+                search.tell(told.number, int(told.values["w"]) / 50 + float(told.values.get("rate", 0)))
+        assert len({tuple(values.values()) for values in tried}) == 25
+        assert max(int(values["w"]) for values in tried) == 50
+        assert min(int(values["w"]) for values in tried) >= 1
+        assert all(1e-4 <= float(values.get("rate", 1)) <= 1 for values in tried)
+
+
+def test_a_tried_value_is_followed_by_the_next_best(process):
+    """Whole numbers around the best, before any that the model knows to be bad."""
+    search = Search(process, axes("n=int(interval(1,40))"), "bayesian", seed=1, max_trials=30, maximize=True)
+    tried = []
+    for number in range(16):
+        tried.append(int(search.ask().values["n"]))
+        search.tell(number, -((tried[-1] - 13) ** 2))
+    assert all(abs(n - 13) <= 6 for n in tried[-8:])
 
 
 def test_what_keras_tuner_raises_is_told_with_its_traceback(process):

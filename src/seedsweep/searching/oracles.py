@@ -1,7 +1,7 @@
 """KerasTuner's oracles without their files. Imported in the child process only: it imports TensorFlow.
 
-Four things differ from what KerasTuner 1.4 does by itself, and each is said where it is done: seeds, what is tried
-twice, trials in flight, and when a small space counts as exhausted.
+Five things differ from what KerasTuner 1.4 does by itself, and each is said where it is done: seeds, what is tried
+twice, trials in flight, how the best of a model is found, and when a small space counts as exhausted.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import numpy as np
 from keras_tuner import HyperParameters, Objective
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
+from seedsweep.searching.acquisition import LowerConfidenceBound, likeliest_length, promising
 from seedsweep.searching.messages import Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from seedsweep.searching.messages import Dimension, Order
 
 # The name of the one metric that an oracle is told.
@@ -40,18 +39,21 @@ class _InMemory:
         """Write nothing."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Return what is proposed, within the bounds; an answer without a proposal leaves no trace in the seed."""
+        """Return what is proposed; an answer without a proposal leaves no trace in the seed."""
         before = self._seed_state
         answer: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc] # of KerasTuner's class
         if answer["status"] != "RUNNING":
             self._seed_state = before
-            return answer
-        return answer | {"values": answer["values"] | self._bounded(answer["values"])}
+        return answer
 
-    def _bounded(self, values: Mapping[str, Any]) -> dict[str, float]:
-        # At the upper end of a logarithmic axis of whole numbers KerasTuner gives one more, which the Bayesian
-        # oracle does reach; and powers can be off by a rounding.
-        return {
+    def _random_values(self) -> dict[str, Any] | None:
+        values = super()._random_values()  # type: ignore[misc] # of KerasTuner's class
+        return None if values is None else self._bounded(values)
+
+    def _bounded(self, values: dict[str, Any]) -> dict[str, Any]:
+        # At the upper end of a logarithmic axis of whole numbers KerasTuner gives one more; and powers can be off by
+        # a rounding.
+        return values | {
             str(axis): (int if dimension.whole else float)(min(max(values[str(axis)], dimension.low), dimension.high))
             for axis, dimension in enumerate(self.dimensions)
         }
@@ -92,19 +94,40 @@ class _Bayesian(_InMemory, BayesianOptimizationOracle):  # type: ignore[misc] # 
         self._seed_state, self._random_state = seed, np.random.RandomState(seed)
         if self.known is not None:
             return {"status": "RUNNING", "values": self.known}
-        if self.ongoing_trials:
-            # KerasTuner guesses the scores of trials in flight by the model of the last proposal, at first by none.
-            self.gpr.fit(*self._told(finished))
-        answer = super().populate_space(trial_id)
-        # The same seed would give the same score again: something new is worth more of the budget.
-        return self._random_populate_space() if self._duplicate(answer["values"]) else answer
+        model = self._model(finished)
+        places = promising(LowerConfidenceBound(model, self.beta), self.dimensions, self._random_state)
+        # The same values would give the same score again: something new is worth more of the budget.
+        for place in places:
+            values = self._vector_to_values(place)
+            if not self._duplicate(values):
+                return {"status": "RUNNING", "values": values}
+        answer: dict[str, Any] = self._random_populate_space()
+        return answer
 
-    def _told(self, finished: list[Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Return where each finished trial lies in the unit cube, and its score, smaller ones better."""
+    def _vector_to_values(self, vector: np.ndarray) -> dict[str, Any]:
+        return self._bounded(super()._vector_to_values(vector))
+
+    def _make_gpr(self) -> Any:
+        return super()._make_gpr().set_params(optimizer=likeliest_length, n_restarts_optimizer=0)
+
+    def _model(self, finished: list[Any]) -> Any:
+        """Return the Gaussian process of all trials that have a score or will have one."""
         sign = -1 if self.objective.direction == "max" else 1
+        places, scores = self._places(finished), np.array([sign * trial.score for trial in finished])
+        self.gpr.fit(places, scores)
+        if not self.ongoing_trials:
+            return self.gpr
+        # KerasTuner guesses the scores of trials in flight by the model of the last proposal, at first by none, and
+        # chooses the kernel by the guesses as well. As there, a guess is pessimistic.
+        ongoing = self._places(list(self.ongoing_trials.values()))
+        mean, deviation = self.gpr.predict(ongoing, return_std=True)
+        guessing = self._make_gpr().set_params(kernel=self.gpr.kernel_, optimizer=None)
+        return guessing.fit(np.concatenate([places, ongoing]), np.concatenate([scores, mean + deviation]))
+
+    def _places(self, trials: list[Any]) -> np.ndarray:
+        """Return where trials lie in the unit cube."""
         space = self.hyperparameters.space
-        places = [[hp.value_to_prob(trial.hyperparameters.values[hp.name]) for hp in space] for trial in finished]
-        return np.array(places), np.array([sign * trial.score for trial in finished])
+        return np.array([[hp.value_to_prob(trial.hyperparameters.values[hp.name]) for hp in space] for trial in trials])
 
 
 def spread(seed: object) -> int:
