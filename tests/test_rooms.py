@@ -1,6 +1,7 @@
 """The rooms of the house: who may import whom, and what the parent process never imports."""
 
 import ast
+import os
 import subprocess
 import sys
 
@@ -83,3 +84,18 @@ def imported_by(arguments, directory):
 def test_a_question_or_a_rejected_command_imports_nothing_heavy(tmp_path, arguments):
     """So that it answers at once."""
     assert imported_by(arguments, tmp_path) == []
+
+
+@pytest.mark.parametrize("first", ["reuse", "tracking.store"])
+def test_nothing_is_reported_to_mlflow_s_makers(first):
+    """Whichever module comes to import MLflow first, it is told so before."""
+    code = f"import seedsweep.{first}, mlflow.telemetry as t; print(t.get_telemetry_client())"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        # Nor does it report anything from within CI or a test, as far as it can see.
+        env={name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout.strip() == "None", ended.stderr

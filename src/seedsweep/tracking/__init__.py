@@ -1,1 +1,10 @@
 """Runs in, runs out. The only room that imports MLflow, and MLflow is the only store."""
+
+import os
+
+# Here, because MLflow reads these when it is imported, and whoever imports it comes by here first. It reports its use
+# to its makers unless told not to; and it tries for four minutes to reach a server that is away, which the courier
+# does, without anybody waiting.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
