@@ -2,6 +2,7 @@
 
 import math
 from itertools import count
+from statistics import stdev
 
 import numpy as np
 import pytest
@@ -10,12 +11,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from seedsweep.reporting.holm import holm
-from seedsweep.reporting.statistics import over_seeds, prediction_interval, seeds_needed
+from seedsweep.reporting.statistics import over_seeds, prediction_interval, sample_std, seeds_needed
 
 
 def two_values(mean, std):
     """The two numbers that have this mean and this sample standard deviation."""
     return [mean - std / math.sqrt(2), mean + std / math.sqrt(2)]
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=9))
+def test_the_spread_is_the_standard_library_s(values):
+    """Which computes it in fractions; of equal values it is nothing at all."""
+    assert sample_std(values) == pytest.approx(stdev(values), rel=1e-9, abs=1e-12)
+    assert sample_std([values[0]] * 3) == 0
 
 
 def test_one_further_run_falls_in_the_prediction_interval():
