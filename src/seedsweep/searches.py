@@ -219,11 +219,13 @@ class _Search:
         self._scored = self._replayed(record)
         self._waiting = deque(s for s in self._schedule.replayed if s.number not in self._scored)
         self._in_flight: dict[int, Suggestion] = {s.number: s for s in self._waiting}
+        self._suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
         self._planned: dict[int, Planned] = {}
         self._confirming: deque[Planned] | None = None
         self._given: list[Planned] = []
         self._courier: Courier | None = None
-        self._retried = self._reused = 0
+        fresh = f", then the winner with {told.confirm} fresh seeds" if told.confirm else ""
+        log.info("search: %s over %s; up to %d trials%s", told.algorithm, ", ".join(told.axes), told.suggestions, fresh)
         if record.events:
             log.info("replayed: %d suggestions, %d with a score", len(self._schedule.replayed), len(self._scored))
 
@@ -299,29 +301,39 @@ class _Search:
         """Return a suggestion's trial, unless its score is known already."""
         from seedsweep import reuse
 
-        places = {"suggestion": suggestion.number}
-        overrides = self._space.overrides(suggestion.values)
-        if suggestion.epochs is not None:
-            hyperband = {"bracket": suggestion.bracket, "rung": suggestion.rung, "continues": suggestion.continues}
-            places |= {name: number for name, number in hyperband.items() if number is not None}
-            overrides.append(f"epochs={suggestion.epochs}")
-        name = _name(suggestion, self._space.axes)
+        self._suggestions[suggestion.number] = suggestion
         try:
-            planned = self._planner.plan(overrides, suggestion.number, name, places)
+            planned = self._plan(suggestion)
         except BadInput as error:
-            log.warning("suggestion %s cannot be trained: %s", name, error.what)
+            log.warning("suggestion %s cannot be trained: %s", _name(suggestion, self._space.axes), error.what)
             self._score(suggestion.number, None, finished=False)
             return None
-        self._planned[suggestion.number] = planned
         if done := self._ended_before(planned):
             score = done.metrics.get(self._told.objective) if done.status in ("finished", "stopped") else None
             self._score(suggestion.number, score, finished=done.status == "finished")
             return None
-        before = self._planned.get(suggestion.continues) if suggestion.continues is not None else None
-        places_before = [self._underway.directory / before.place] if before else []
-        tried = reuse.directories(self._tried(planned))
-        self._underway.fetch_checkpoint(planned, [*places_before, *tried])
+        places = reuse.directories(self._tried(planned))
+        if suggestion.continues is not None:
+            places.append(self._underway.directory / self._plan(self._suggestions[suggestion.continues]).place)
+        self._underway.fetch_checkpoint(planned, places)
         return self._give(planned)
+
+    def _plan(self, suggestion: Suggestion) -> Planned:
+        """Compose and check a suggestion's trial.
+
+        Raises:
+            BadInput: its values do not go together.
+        """
+        if suggestion.number not in self._planned:
+            places = {"suggestion": suggestion.number}
+            overrides = self._space.overrides(suggestion.values)
+            if suggestion.epochs is not None:
+                hyperband = {"bracket": suggestion.bracket, "rung": suggestion.rung, "continues": suggestion.continues}
+                places |= {name: number for name, number in hyperband.items() if number is not None}
+                overrides.append(f"epochs={suggestion.epochs}")
+            name = _name(suggestion, self._space.axes)
+            self._planned[suggestion.number] = self._planner.plan(overrides, suggestion.number, name, places)
+        return self._planned[suggestion.number]
 
     def _ended_before(self, planned: Planned) -> TrialRecord | None:
         """Return the run that spares a trial its training, which this sweep has from now on."""
@@ -403,8 +415,9 @@ class _Search:
         patiently(store, lambda: parent.curve(f"best_{self._told.objective}", known))
         self._underway.publish(sweep, pictures=pictures and self._first.execution.pictures)
         if done:
-            for planned in self._planned.values():
-                reuse.forget_checkpoint(self._underway.directory / planned.place)
+            for suggestion in self._suggestions.values():
+                if suggestion.epochs is not None:
+                    reuse.forget_checkpoint(self._underway.directory / self._plan(suggestion).place)
         self._underway.close("FINISHED" if done else "KILLED")
 
 
