@@ -53,6 +53,7 @@ def pytest_addoption(parser):
 
 # The files that take longest, the longest first: whichever came last would run alone, on one core.
 LONGEST = (
+    "test_searches",
     "test_sweep",
     "test_kills",
     "test_reuse",
