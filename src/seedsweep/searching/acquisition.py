@@ -94,21 +94,19 @@ class LowerConfidenceBound:
 def promising(bound: LowerConfidenceBound, dimensions: Sequence[Dimension], random: Any) -> np.ndarray:
     """Return places of the unit cube that can be proposed, the one with the lowest bound first.
 
-    Places are drawn, and L-BFGS-B goes downhill from the best that lie apart. As it knows nothing of whole numbers, it
-    then goes on from the best along the other axes alone.
+    Places are drawn, and L-BFGS-B goes downhill from the best that lie apart. It passes between whole numbers, and
+    where it ends is moved to the next one.
 
     Args:
         bound: what shall be low.
         dimensions: one an axis.
         random: a `RandomState` to draw from.
     """
-    whole = np.array([dimension.whole for dimension in dimensions])
     places = proposable(dimensions, random.uniform(size=(_DRAWN, len(dimensions))))
     bounds = bound(places)
-    for fixed in (np.zeros_like(whole), whole) if whole.any() and not whole.all() else (np.zeros_like(whole),):
-        starts = _apart(places[np.argsort(bounds, kind="stable")])
-        found = proposable(dimensions, np.array([_downhill(bound, start, fixed) for start in starts]))
-        places, bounds = np.concatenate([places, found]), np.concatenate([bounds, bound(found)])
+    starts = _apart(places[np.argsort(bounds, kind="stable")])
+    ends = proposable(dimensions, np.array([_downhill(bound, start) for start in starts]))
+    places, bounds = np.concatenate([places, ends]), np.concatenate([bounds, bound(ends)])
     return places[np.argsort(bounds, kind="stable")]
 
 
@@ -138,8 +136,7 @@ def _apart(places: np.ndarray) -> list[np.ndarray]:
     return chosen
 
 
-def _downhill(bound: LowerConfidenceBound, start: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Return the place that L-BFGS-B ends at, without moving along the fixed axes."""
-    sides = np.column_stack([np.where(fixed, start, 0.0), np.where(fixed, start, 1.0)])
-    place: np.ndarray = minimize(bound.normalised, start, jac=True, bounds=sides, method="L-BFGS-B").x
+def _downhill(bound: LowerConfidenceBound, start: np.ndarray) -> np.ndarray:
+    """Return the place of the unit cube that L-BFGS-B ends at."""
+    place: np.ndarray = minimize(bound.normalised, start, jac=True, bounds=[(0, 1)] * len(start), method="L-BFGS-B").x
     return place
