@@ -46,6 +46,11 @@ CASES = [
     (["-m", "sweeps=nope"], "no sweep 'nope'; available: depth", "sweeps=depth"),
     (["-m", "sweeps=wiki", "hydra.sweeper.only=[w99]"], "no row 'w99'; the rows are w01,", "hydra.sweeper.only=[w0"),
     (["-m", "hydra.sweeper.only=[w01]"], "no row 'w01'; this sweep has no rows", "leave it out"),
+    (
+        ["-m", "+hydra.sweeper.rows={a: {}, b: {overrides: ['epochs=0']}}"],
+        "row b: epochs must be a whole number ≥ 1, got 0",
+        "epochs=12",
+    ),
     (["sweeps=wiki"], "a sweep was named, and this trains one trial", "put -m first"),
     (["-m", "opt.learning_rate=interval(1e-4,1e-1)"], "a range needs a search", "hydra/sweeper="),
     (["-m", "model=glob(zzz*)"], "the sweep is empty", "model="),

@@ -111,7 +111,13 @@ def plan_sweep(
     """
     kept: dict[Any, _Checked] = {}
     for number, overrides in enumerate(job_overrides):
-        checked = _check(config, config_loader.load_sweep_config(config, list(overrides)), overrides, len(kept))
+        composed = config_loader.load_sweep_config(config, list(overrides))
+        try:
+            checked = _check(config, composed, overrides, len(kept))
+        except BadInput as error:
+            if (row := composed.tracking.get("row")) is None:
+                raise
+            raise BadInput(f"row {row}: {error.what}", where=error.where, fix=error.fix) from error
         trial = checked.run.trial
         # The same file under two paths is the same trial.
         content = (replace(trial, data=replace(trial.data, path=None)), checked.dataset_sha256, checked.row)
