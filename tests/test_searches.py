@@ -7,6 +7,7 @@ import pytest
 from conftest import store_of
 from stand_in_sweep import all_gone, workers_of
 
+from seedsweep.reporting.ranking import ranking_of
 from seedsweep.tracking.reading import find_sweep
 from seedsweep.tracking.tags import DIVERGED_TAG
 
@@ -128,6 +129,30 @@ def test_hyperband_goes_on_where_it_stopped(search):
     assert not list(trying.directory.glob("multirun/*/*/checkpoint.bin"))
 
 
+def test_two_searches_may_use_one_directory(search):
+    """What the first suggested is not taken for the second's; and a winner is confirmed as it was trained."""
+    told = ["hydra.sweeper.max_trials=5", "hydra.sweeper.confirm=1", "epochs=9", "hydra.sweep.dir=here"]
+    for seed in (1, 2):
+        trying = search("hyperband", *told, f"hydra.sweeper.seed={seed}")
+        assert trying.run() == 0, trying.output
+        ranked, (fresh,) = suggested(trying)
+        assert list(ranked) == list(range(5))
+        # Five trials do not fill the first rung, whose trials are trained for one epoch.
+        assert {trial.settings["epochs"] for trial in (*ranked.values(), fresh)} == {"1"}
+
+
+def test_the_epochs_of_a_search_that_varies_them_do_not_rank_its_trials(search):
+    """The winner that the table names is the one that was confirmed."""
+    trying = search("random", "hydra.sweeper.max_trials=6", "hydra.sweeper.confirm=1", "epochs=1,2,6")
+    assert trying.run() == 0, trying.output
+    ranked, (fresh,) = suggested(trying)
+    ranking = ranking_of(find_sweep(store_of(trying.directory), None))
+    best = max(ranked.values(), key=lambda trial: trial.metrics["val_accuracy"])
+    assert ranking.winner.suggestion == int(best.tags["suggestion"])
+    for key in ("opt.learning_rate", "epochs"):
+        assert fresh.settings[key] == best.settings[key]
+
+
 def trained_epochs(ranked):
     """How many epochs the trials of a search need, if none is trained twice."""
     epochs = {number: int(trial.settings["epochs"]) for number, trial in ranked.items()}
@@ -152,6 +177,16 @@ SEARCH = ["-m", "hydra/sweeper=tuner", "model=mlp"]
         (["opt=sgd,adam", "objective=val_acuracy"], "fix: objective=val_accuracy"),
         (["model.conv_dropout=interval(0,1)"], "model.conv_dropout must be"),
         (["threads=1,2"], "all trials of a sweep must have the same threads"),
+        (["data.validation=holdout,test"], "would choose what the test images happen to favour"),
+        (["objective=val_loss,val_accuracy"], "objective is no setting of a trial"),
+        (["++seed=1,2"], "a search trains each suggestion with one seed"),
+        (["hydra.sweeper.algorithm=hyperband", "epochs=3,9"], "hyperband decides the epochs itself"),
+        (["hydra.sweeper.algorithm=hyperband", "stop=patience", "opt=sgd,adam"], "hyperband stops trials by itself"),
+        (["opt=sgd,adam", "hydra.sweep.subdir=x"], "2 trials would write to 'x'"),
+        (
+            ["hydra.sweeper.algorithm=hyperband", "epochs=9", "opt.warmup=1", RATE],
+            "opt.warmup must be less than the 1 epochs",
+        ),
     ],
 )
 def test_a_search_that_cannot_be_is_refused_before_anything_trains(shell, arguments, said):

@@ -128,7 +128,7 @@ def plan_sweep(
     plan = list(kept.values())
     for place, count in Counter(checked.place for checked in plan).items():
         if count > 1:
-            raise BadInput(f"{count} trials would write to '{place}'", where="hydra.sweep.subdir", fix=_SUBDIR_FIX)
+            raise _shared(count, place)
     check_one_process_can_run([checked.run.trial for checked in plan])
     names = name_variants([checked.told() for checked in plan])
     computes = _expected_runtime(plan[0].run.trial, slots)
@@ -152,6 +152,10 @@ def plan_sweep(
     ]
 
 
+def _shared(count: int, place: Path) -> BadInput:
+    return BadInput(f"{count} trials would write to '{place}'", where="hydra.sweep.subdir", fix=_SUBDIR_FIX)
+
+
 class TrialPlanner:
     """Plans the trials of a search one by one.
 
@@ -166,6 +170,7 @@ class TrialPlanner:
         self._loader = config_loader
         self._slots = slots
         self._computes: Runtime | None = None
+        self._numbers: dict[Path, int] = {}
 
     def plan(self, overrides: Sequence[str], number: int, variant: str, search: Mapping[str, int] | None) -> Planned:
         """Compose and check a trial.
@@ -177,9 +182,11 @@ class TrialPlanner:
             search: where it stands in the search; None for those that confirm its winner.
 
         Raises:
-            BadInput: it cannot be used.
+            BadInput: it cannot be used, or would write where another one does.
         """
         checked = _check(self._config, self._loader.load_sweep_config(self._config, list(overrides)), overrides, number)
+        if self._numbers.setdefault(checked.place, number) != number:
+            raise _shared(2, checked.place)
         trial = checked.run.trial
         if self._computes is None:
             self._computes = _expected_runtime(trial, self._slots)

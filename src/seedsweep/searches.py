@@ -5,6 +5,7 @@ Not here: what is suggested and when, see `searching`; trials that are all known
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -14,19 +15,20 @@ from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobStatus
 
-from seedsweep.errors import BadInput, CannotWrite, Diverged, Outdone, TrialsFailed
+from seedsweep.errors import BadInput, CannotWrite, Outdone, TrialsFailed
 from seedsweep.launching.jobs import Given
 from seedsweep.launching.worker import error_of
 from seedsweep.planning import TrialPlanner, check_one_process_can_run
-from seedsweep.reporting.ranking import best_so_far, ranking_of
+from seedsweep.reporting.ranking import best_so_far, is_suggestion, ranking_of
 from seedsweep.searching.messages import Pause
 from seedsweep.searching.process import KerasTunerProcess
-from seedsweep.searching.record import FILE_NAME, Record
+from seedsweep.searching.record import Record
 from seedsweep.searching.schedule import Schedule
 from seedsweep.searching.search import Search
-from seedsweep.tracking.tags import PLANNED_TAG, SEARCH_TAG
+from seedsweep.tracking.tags import DIVERGED_TAG, PLANNED_TAG, SEARCH_TAG
 from seedsweep.trials.identity import plan_id
 from seedsweep.trials.record import SearchRecord, is_better_when_greater
+from seedsweep.trials.spec import setting_names
 from seedsweep.trials.variants import SEPARATOR
 from seedsweep.underway import cannot_write, launched, underway
 
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from seedsweep.searching.space import Axis, Space
     from seedsweep.searching.wanted import Wanted
     from seedsweep.tracking.delivery import Courier
-    from seedsweep.trials.record import TrialRecord
+    from seedsweep.trials.record import SweepRecord, TrialRecord
     from seedsweep.underway import Underway
 
 log = logging.getLogger(__name__)
@@ -86,10 +88,12 @@ def run_search(
         SweepInterrupted: Ctrl-C.
     """
     planner = TrialPlanner(config, config_loader, slots)
-    first = _check_axes(planner, space)
-    _check_goal(first.run)
-    _check_stop(first.run, wanted)
-    log.info("data: %s", first.described.tags["dataset"])
+    _check_keys(space, wanted)
+    plans = _check_axes(planner, space)
+    for planned in plans:
+        _check_goal(planned.run)
+        _check_stop(planned.run, wanted)
+    first = plans[0]
     objective = first.run.objective
     with KerasTunerProcess() as process:
         search = Search(
@@ -102,6 +106,8 @@ def run_search(
             epochs=first.run.trial.epochs if wanted.algorithm == "hyperband" else None,
             factor=wanted.factor,
         )
+        for epochs in sorted({rung.epochs for rung in search.rungs}):
+            planner.plan([*first.overrides, f"epochs={epochs}"], 0, "", None)
         record = SearchRecord(
             algorithm=wanted.algorithm,
             order=wanted.order,
@@ -113,23 +119,50 @@ def run_search(
             confirm=wanted.confirm,
         )
         told = json.dumps(asdict(record))
-        identity = plan_id([told, repr(space), str(wanted), first.described.trial_id])
+        rule = repr(first.run.trial.stop)  # no part of a trial's identity, but of what is searched
+        identity = plan_id([told, repr(space.axes), str(wanted), rule, first.described.trial_id])
         tags = {SEARCH_TAG: told, PLANNED_TAG: str(record.suggestions + record.confirm)}
+        log.info("data: %s", first.described.tags["dataset"])
         with underway(config, first.run, identity, tags) as sweep:
             return _Search(space, record, planner, sweep, search, first.run).run(launch)
 
 
-def _check_axes(planner: TrialPlanner, space: Space) -> Planned:
-    """Compose a trial for each value of each axis, the others at their first, and return the first of them.
+def _check_keys(space: Space, wanted: Wanted) -> None:
+    """Refuse to search what decides nothing about a trial's training, or what the search decides itself.
 
     Raises:
-        BadInput: one of them cannot be used.
+        BadInput: an axis is no setting that can be searched.
+    """
+    for axis in space.axes:
+        key = axis.key.lstrip("+").partition("@")[0]
+        if not any(name == key or name.startswith(f"{key}.") for name in setting_names()):
+            raise BadInput(
+                f"{axis.key} is no setting of a trial, and cannot be searched",
+                where=axis.key,
+                fix=f"one value: {key}=…",
+            )
+        if key == "seed":
+            raise BadInput(
+                "a search trains each suggestion with one seed, and its winner with others",
+                where="seed",
+                fix="seed=1 hydra.sweeper.confirm=5",
+            )
+        if key == "epochs" and wanted.algorithm == "hyperband":
+            raise BadInput("hyperband decides the epochs itself", where="epochs", fix="the most of them: epochs=9")
+
+
+def _check_axes(planner: TrialPlanner, space: Space) -> list[Planned]:
+    """Compose a trial for each value of each axis, the others at their first.
+
+    Raises:
+        BadInput: one of them cannot be used, or two trials would share a directory.
     """
     first = {axis.key: _ends(axis)[0] for axis in space.axes}
     tried = [{**first, axis.key: text} for axis in space.axes for text in _ends(axis)]
     plans = [planner.plan(space.overrides(values), 0, "", None) for values in tried]
     check_one_process_can_run([planned.run.trial for planned in plans])
-    return plans[0]
+    planner.plan(space.overrides(first), 1, "", None)  # refused where its directory is that of the first
+    return plans
 
 
 def _ends(axis: Axis) -> Sequence[str]:
@@ -210,7 +243,8 @@ class _Search:
         self._underway = sweep
         self._first = first
         try:
-            record = Record(sweep.directory / FILE_NAME)
+            # By its run: another search may have used the same directory.
+            record = Record(sweep.directory / f"search-{sweep.parent.run_id}.jsonl")
         except OSError as error:
             raise cannot_write(error, sweep.directory) from error
         lag = _LAG_PER_SLOT * told.slots if told.order == "reproducible" else None
@@ -249,19 +283,23 @@ class _Search:
             came = launched(lambda: launch(self))
         failures = {self._given[place].number: error for place, error in came.failures.items()}
         self._underway.settle(self._given, failures)
-        winner = self._winner()
-        is_done = self._confirming is not None and not self._confirming and not came.stop
-        self._close(done=is_done, pictures=not came.stop)
+        unwritten = [error for error in failures.values() if isinstance(error, CannotWrite)]
+        is_done = self._confirming is not None and not self._confirming and not came.stop and not unwritten
+        sweep = self._close(done=is_done, pictures=not came.stop)
         if came.stop:
             raise self._underway.interrupted() from came.stop
-        for error in failures.values():
-            if isinstance(error, CannotWrite):
-                raise error
-        confirming = [planned.number for planned in self._given if planned.search is None]
-        failed = {n: error for n, error in failures.items() if n in confirming or not isinstance(error, Diverged)}
-        if failed or winner is None:
-            begun = len(self._scored) + len(confirming)
-            raise TrialsFailed(f"{len(failed) or len(failures)} of {begun} trials failed")
+        if unwritten:
+            raise unwritten[0]
+        # A suggestion that diverged is an answer; a confirmation that did is none.
+        failed = [
+            trial
+            for trial in sweep.trials
+            if trial.status == "failed" and not (is_suggestion(trial) and DIVERGED_TAG in trial.tags)
+        ]
+        if failed:
+            raise TrialsFailed(f"{len(failed)} of {len(sweep.trials)} trials failed")
+        if self._winner() is None:
+            raise TrialsFailed(f"no trial finished, of {len(self._scored)}: there is no winner")
         return came.results
 
     def next(self) -> Given | None:
@@ -314,7 +352,8 @@ class _Search:
             return None
         places = reuse.directories(self._tried(planned))
         if suggestion.continues is not None:
-            places.append(self._underway.directory / self._plan(self._suggestions[suggestion.continues]).place)
+            before = self._plan(self._suggestions[suggestion.continues])
+            places += [self._underway.directory / before.place, *reuse.directories(self._tried(before))]
         self._underway.fetch_checkpoint(planned, places)
         return self._give(planned)
 
@@ -389,19 +428,28 @@ class _Search:
             return deque()
         log.info("winner: %s", _name(winner, self._space.axes))
         overrides = self._space.overrides(winner.values)
+        if winner.epochs is not None:
+            overrides.append(f"epochs={winner.epochs}")
+        if self._first.trial.stop.name == "median":
+            overrides.append("stop.name=none")  # or the bad seeds would drop out of the mean
         seeds = [self._first.trial.seed + 1 + place for place in range(self._told.confirm)]
         plans = [
             self._planner.plan([*overrides, f"seed={seed}"], self._told.suggestions + place, WINNER, None)
             for place, seed in enumerate(seeds)
         ]
-        left = [planned for planned in plans if not self._ended_before(planned)]
         from seedsweep import reuse
 
+        for planned in plans:
+            own = self._known.get(planned.number)
+            if own and own.tags.get("trial_id") != planned.described.trial_id:
+                self._underway.store.client.delete_run(own.run_id)  # it confirmed another winner
+                del self._known[planned.number]
+        left = [planned for planned in plans if not self._ended_before(planned)]
         for planned in left:
             self._underway.fetch_checkpoint(planned, reuse.directories(self._tried(planned)))
         return deque(left)
 
-    def _close(self, *, done: bool, pictures: bool) -> None:
+    def _close(self, *, done: bool, pictures: bool) -> SweepRecord:
         from seedsweep import reuse
         from seedsweep.tracking.reading import read_sweep
         from seedsweep.tracking.settling import patiently
@@ -410,15 +458,18 @@ class _Search:
         sweep = patiently(store, lambda: read_sweep(store, parent.run_id))
         ranking = ranking_of(sweep)
         assert ranking is not None
-        best = best_so_far(ranking.rows, maximize=self._told.maximize)
-        known = [score for score in best if score is not None]
-        patiently(store, lambda: parent.curve(f"best_{self._told.objective}", known))
+        if done:
+            best = dict(enumerate(best_so_far(ranking.rows, maximize=self._told.maximize), start=1))
+            known = {step: score for step, score in best.items() if score is not None}
+            patiently(store, lambda: parent.curve(f"best_{self._told.objective}", known))
         self._underway.publish(sweep, pictures=pictures and self._first.execution.pictures)
         if done:
             for suggestion in self._suggestions.values():
                 if suggestion.epochs is not None:
-                    reuse.forget_checkpoint(self._underway.directory / self._plan(suggestion).place)
+                    with contextlib.suppress(BadInput):  # one that was never trained
+                        reuse.forget_checkpoint(self._underway.directory / self._plan(suggestion).place)
         self._underway.close("FINISHED" if done else "KILLED")
+        return sweep
 
 
 def _name(suggestion: Suggestion, axes: Sequence[Axis]) -> str:

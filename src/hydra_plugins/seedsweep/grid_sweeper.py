@@ -140,13 +140,6 @@ class GridSweeper(BasicSweeper):
             )
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        for override in overrides:
-            if override.get_key_element() == "seed" and override.is_sweep_override():
-                raise BadInput(
-                    f"a search trains each suggestion with one seed, and its winner with others: {override.input_line}",
-                    where="seed",
-                    fix="seed=1 hydra.sweeper.confirm=5",
-                )
         slots = getattr(self.launcher, "slots", ())
         space = read_space(overrides)
         return run_search(self.master, self.context.config_loader, wanted, space, self._launch_from, slots)

@@ -75,7 +75,8 @@ def ranking_of(sweep: SweepRecord) -> Ranking | None:
     sign = 1 if search.maximize else -1
 
     def place(row: Ranked) -> tuple[bool, float, float, int]:
-        return row.score is None, -row.epochs, -sign * (row.score or 0), row.suggestion
+        trained = 0 if row.rung is None else row.epochs
+        return row.score is None, -trained, -sign * (row.score or 0), row.suggestion
 
     rows = sorted((_ranked(trial, search) for trial in sweep.trials if is_suggestion(trial)), key=place)
     fresh = [trial for trial in sweep.trials if not is_suggestion(trial) and trial.status == "finished"]

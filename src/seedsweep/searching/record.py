@@ -12,8 +12,6 @@ from seedsweep.searching.search import Suggestion
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE_NAME = "search.jsonl"
-
 
 class Record:
     """Suggestions and results in the order in which they were asked and told, one a line.

@@ -91,8 +91,8 @@ def read_space(overrides: Sequence[Override]) -> Space:
         BadInput: an axis has nothing in it, cannot be drawn from, or has a modifier that means nothing here; or
             there is no axis at all.
     """
-    last = {override.get_key_element(): override for override in overrides}
-    axes = tuple(_axis(key, override) for key, override in last.items() if override.is_sweep_override())
+    last = {(override.key_or_group, override.package): override for override in overrides}
+    axes = tuple(_axis(o.get_key_element(), o) for o in last.values() if o.is_sweep_override())
     if not axes:
         raise BadInput(
             "nothing to search: every setting has one value",
@@ -100,8 +100,8 @@ def read_space(overrides: Sequence[Override]) -> Space:
             fix="give one several values, or a range: opt.learning_rate=interval(0.0001, 0.1)",
         )
     fixed = (
-        f"{key}={override.get_value_element_as_str()}"
-        for key, override in last.items()
+        f"{override.get_key_element()}={override.get_value_element_as_str()}"
+        for override in last.values()
         if not override.is_sweep_override()
     )
     return Space(axes, tuple(fixed))

@@ -57,10 +57,10 @@ class SweepWriter:
         for file in files:
             self.store.client.log_artifact(self.run_id, str(file))
 
-    def curve(self, name: str, values: Sequence[float]) -> None:
-        """Write a metric of the sweep itself, one value a step from 1; written again, it stays as it was."""
+    def curve(self, name: str, values: Mapping[int, float]) -> None:
+        """Write a metric of the sweep itself by step; written again, it stays as it was."""
         began = self.store.client.get_run(self.run_id).info.start_time
-        points = [Metric(name, value, began + step, step) for step, value in enumerate(values, start=1)]
+        points = [Metric(name, value, began + step, step) for step, value in values.items()]
         for start in range(0, len(points), _BATCH):
             self.store.client.log_batch(self.run_id, metrics=points[start : start + _BATCH])
 
