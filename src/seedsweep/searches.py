@@ -18,8 +18,9 @@ from hydra.core.utils import JobStatus
 from seedsweep.errors import BadInput, CannotWrite, Outdone, TrialsFailed
 from seedsweep.launching.jobs import Given
 from seedsweep.launching.worker import error_of
-from seedsweep.planning import TrialPlanner, check_one_process_can_run
+from seedsweep.planning import TrialPlanner
 from seedsweep.reporting.ranking import best_so_far, is_suggestion, ranking_of
+from seedsweep.search_checks import check_space
 from seedsweep.searching.messages import Pause
 from seedsweep.searching.process import KerasTunerProcess
 from seedsweep.searching.record import Record
@@ -28,7 +29,6 @@ from seedsweep.searching.search import Search
 from seedsweep.tracking.tags import DIVERGED_TAG, PLANNED_TAG, SEARCH_TAG
 from seedsweep.trials.identity import plan_id
 from seedsweep.trials.record import SearchRecord, is_better_when_greater
-from seedsweep.trials.spec import setting_names
 from seedsweep.trials.variants import SEPARATOR
 from seedsweep.underway import cannot_write, launched, underway
 
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Of an axis with many values, so many are composed before anything trains.
-_MOST_TRIED = 20
 # A constant lag of two suggestions a slot: one in it, one to go on with while another slot's takes long.
 _LAG_PER_SLOT = 2
 WINNER = "winner"
@@ -88,12 +86,7 @@ def run_search(
         SweepInterrupted: Ctrl-C.
     """
     planner = TrialPlanner(config, config_loader, slots)
-    _check_keys(space, wanted)
-    plans = _check_axes(planner, space)
-    for planned in plans:
-        _check_goal(planned.run)
-        _check_stop(planned.run, wanted)
-    first = plans[0]
+    first = check_space(planner, space, wanted)
     objective = first.run.objective
     with KerasTunerProcess() as process:
         search = Search(
@@ -125,85 +118,6 @@ def run_search(
         log.info("data: %s", first.described.tags["dataset"])
         with underway(config, first.run, identity, tags) as sweep:
             return _Search(space, record, planner, sweep, search, first.run).run(launch)
-
-
-def _check_keys(space: Space, wanted: Wanted) -> None:
-    """Refuse to search what decides nothing about a trial's training, or what the search decides itself.
-
-    Raises:
-        BadInput: an axis is no setting that can be searched.
-    """
-    for axis in space.axes:
-        key = axis.key.lstrip("+").partition("@")[0]
-        if not any(name == key or name.startswith(f"{key}.") for name in setting_names()):
-            raise BadInput(
-                f"{axis.key} is no setting of a trial, and cannot be searched",
-                where=axis.key,
-                fix=f"one value: {key}=…",
-            )
-        if key == "seed":
-            raise BadInput(
-                "a search trains each suggestion with one seed, and its winner with others",
-                where="seed",
-                fix="seed=1 hydra.sweeper.confirm=5",
-            )
-        if key == "epochs" and wanted.algorithm == "hyperband":
-            raise BadInput("hyperband decides the epochs itself", where="epochs", fix="the most of them: epochs=9")
-
-
-def _check_axes(planner: TrialPlanner, space: Space) -> list[Planned]:
-    """Compose a trial for each value of each axis, the others at their first.
-
-    Raises:
-        BadInput: one of them cannot be used, or two trials would share a directory.
-    """
-    first = {axis.key: _ends(axis)[0] for axis in space.axes}
-    tried = [{**first, axis.key: text} for axis in space.axes for text in _ends(axis)]
-    plans = [planner.plan(space.overrides(values), 0, "", None) for values in tried]
-    check_one_process_can_run([planned.run.trial for planned in plans])
-    planner.plan(space.overrides(first), 1, "", None)  # refused where its directory is that of the first
-    return plans
-
-
-def _ends(axis: Axis) -> Sequence[str]:
-    """Return some texts of an axis: all of a few, or those that are spread over it, its ends among them."""
-    if not axis.texts:
-        return [axis.text(axis.dimension.low), axis.text(axis.dimension.high)]
-    count = len(axis.texts)
-    some = min(count, _MOST_TRIED)
-    return [axis.texts[round(place * (count - 1) / max(some - 1, 1))] for place in range(some)]
-
-
-def _check_goal(run: RunConfig) -> None:
-    """Refuse to choose by what the winner is to be measured on.
-
-    Raises:
-        BadInput: the objective is measured on the test images.
-    """
-    if run.objective.startswith("test_"):
-        raise BadInput(
-            f"a search by {run.objective} would choose what the test images happen to favour",
-            where="objective",
-            fix=f"objective={run.objective.replace('test_', 'val_')}",
-        )
-    if run.trial.data.validation == "test":
-        raise BadInput(
-            "a search with data.validation=test would choose what the test images happen to favour",
-            where="data.validation",
-            fix="data.validation=holdout",
-        )
-
-
-def _check_stop(run: RunConfig, wanted: Wanted) -> None:
-    """Refuse two rules for one thing.
-
-    Raises:
-        BadInput: Hyperband and a trial's own rule would both stop it.
-    """
-    if wanted.algorithm == "hyperband" and run.trial.stop.name != "none":
-        raise BadInput(
-            f"hyperband stops trials by itself, got stop={run.trial.stop.name}", where="stop", fix="stop=none"
-        )
 
 
 def _suggestions(search: Search, wanted: Wanted) -> int:

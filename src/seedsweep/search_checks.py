@@ -1,0 +1,113 @@
+"""What is checked of a search before anything trains. Not here: the search itself, see `searches`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seedsweep.errors import BadInput
+from seedsweep.planning import check_one_process_can_run
+from seedsweep.trials.spec import setting_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seedsweep.config import RunConfig
+    from seedsweep.planning import Planned, TrialPlanner
+    from seedsweep.searching.space import Axis, Space
+    from seedsweep.searching.wanted import Wanted
+
+# Of an axis with many values, so many are composed before anything trains.
+_MOST_TRIED = 20
+
+
+def check_space(planner: TrialPlanner, space: Space, wanted: Wanted) -> Planned:
+    """Compose and check a trial for each value of each axis, the others at their first; return the first of them.
+
+    Raises:
+        BadInput: one of them cannot be used, or the search would choose by what it must not look at.
+    """
+    _check_keys(space, wanted)
+    plans = _check_axes(planner, space)
+    for planned in plans:
+        _check_goal(planned.run)
+        _check_stop(planned.run, wanted)
+    return plans[0]
+
+
+def _check_keys(space: Space, wanted: Wanted) -> None:
+    """Refuse to search what decides nothing about a trial's training, or what the search decides itself.
+
+    Raises:
+        BadInput: an axis is no setting that can be searched.
+    """
+    for axis in space.axes:
+        key = axis.key.lstrip("+").partition("@")[0]
+        if not any(name == key or name.startswith(f"{key}.") for name in setting_names()):
+            raise BadInput(
+                f"{axis.key} is no setting of a trial, and cannot be searched",
+                where=axis.key,
+                fix=f"one value: {key}=…",
+            )
+        if key == "seed":
+            raise BadInput(
+                "a search trains each suggestion with one seed, and its winner with others",
+                where="seed",
+                fix="seed=1 hydra.sweeper.confirm=5",
+            )
+        if key == "epochs" and wanted.algorithm == "hyperband":
+            raise BadInput("hyperband decides the epochs itself", where="epochs", fix="the most of them: epochs=9")
+
+
+def _check_axes(planner: TrialPlanner, space: Space) -> list[Planned]:
+    """Compose a trial for each value of each axis, the others at their first.
+
+    Raises:
+        BadInput: one of them cannot be used, or two trials would share a directory.
+    """
+    first = {axis.key: _ends(axis)[0] for axis in space.axes}
+    tried = [{**first, axis.key: text} for axis in space.axes for text in _ends(axis)]
+    plans = [planner.plan(space.overrides(values), 0, "", None) for values in tried]
+    check_one_process_can_run([planned.run.trial for planned in plans])
+    planner.plan(space.overrides(first), 1, "", None)  # refused where its directory is that of the first
+    return plans
+
+
+def _ends(axis: Axis) -> Sequence[str]:
+    """Return some texts of an axis: all of a few, or those that are spread over it, its ends among them."""
+    if not axis.texts:
+        return [axis.text(axis.dimension.low), axis.text(axis.dimension.high)]
+    count = len(axis.texts)
+    some = min(count, _MOST_TRIED)
+    return [axis.texts[round(place * (count - 1) / max(some - 1, 1))] for place in range(some)]
+
+
+def _check_goal(run: RunConfig) -> None:
+    """Refuse to choose by what the winner is to be measured on.
+
+    Raises:
+        BadInput: the objective is measured on the test images.
+    """
+    if run.objective.startswith("test_"):
+        raise BadInput(
+            f"a search by {run.objective} would choose what the test images happen to favour",
+            where="objective",
+            fix=f"objective={run.objective.replace('test_', 'val_')}",
+        )
+    if run.trial.data.validation == "test":
+        raise BadInput(
+            "a search with data.validation=test would choose what the test images happen to favour",
+            where="data.validation",
+            fix="data.validation=holdout",
+        )
+
+
+def _check_stop(run: RunConfig, wanted: Wanted) -> None:
+    """Refuse two rules for one thing.
+
+    Raises:
+        BadInput: Hyperband and a trial's own rule would both stop it.
+    """
+    if wanted.algorithm == "hyperband" and run.trial.stop.name != "none":
+        raise BadInput(
+            f"hyperband stops trials by itself, got stop={run.trial.stop.name}", where="stop", fix="stop=none"
+        )
