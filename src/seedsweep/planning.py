@@ -19,6 +19,7 @@ from seedsweep.app import load_checked, reproduce_command
 from seedsweep.config import TOLD, current_hydra_config, read_config, unresolved
 from seedsweep.described import describe
 from seedsweep.errors import BadInput
+from seedsweep.launching.composing import Compositions
 from seedsweep.rows import current_row
 from seedsweep.trials.variants import Told, name_variants
 
@@ -109,9 +110,10 @@ def plan_sweep(
     Raises:
         BadInput: one of the trials cannot be used, or two of them could not be kept apart.
     """
+    compositions = Compositions(config_loader, config)
     kept: dict[Any, _Checked] = {}
     for number, overrides in enumerate(job_overrides):
-        composed = config_loader.load_sweep_config(config, list(overrides))
+        composed = compositions.compose(overrides)
         try:
             checked = _check(config, composed, overrides, len(kept))
         except BadInput as error:
@@ -167,7 +169,7 @@ class TrialPlanner:
 
     def __init__(self, config: DictConfig, config_loader: ConfigLoader, slots: Sequence[Slot]) -> None:
         self._config = config
-        self._loader = config_loader
+        self._compositions = Compositions(config_loader, config)
         self._slots = slots
         self._computes: Runtime | None = None
         self._numbers: dict[Path, int] = {}
@@ -184,7 +186,7 @@ class TrialPlanner:
         Raises:
             BadInput: it cannot be used, or would write where another one does.
         """
-        checked = _check(self._config, self._loader.load_sweep_config(self._config, list(overrides)), overrides, number)
+        checked = _check(self._config, self._compositions.compose(overrides), overrides, number)
         if self._numbers.setdefault(checked.place, number) != number:
             raise _shared(2, checked.place)
         trial = checked.run.trial

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf, open_dict
 
+from seedsweep.launching.composing import Compositions
 from seedsweep.launching.policy import Policy
 from seedsweep.trials.variants import run_name
 
@@ -105,17 +106,17 @@ class Composer:
     """
 
     def __init__(self, loader: ConfigLoader, config: DictConfig, first: int, position: int = 0) -> None:
-        self._loader = loader
-        self._config = config
+        self._compositions = Compositions(loader, config)
+        self._name = config.hydra.job.name
         self._first = first
         self._position = position
 
     def job(self, given: Given) -> Job:
         """Compose the next job."""
         position, self._position = self._position, self._position + 1
-        composed = self._loader.load_sweep_config(self._config, list(given.overrides))
+        composed = self._compositions.compose(given.overrides)
         with open_dict(composed):
-            composed.hydra.job.id = f"{self._config.hydra.job.name}_{self._first + position}"
+            composed.hydra.job.id = f"{self._name}_{self._first + position}"
             composed.hydra.job.num = self._first + position
         label = _told_name(composed) or given.label
         return Job(position, self._first + position, label, composed, Policy.of(composed))
