@@ -14,6 +14,7 @@ STARTER = Path(__file__).parent / "warm_starter.py"
 MODULES = (
     "seedsweep.cli",
     "seedsweep.launching.pool",
+    "seedsweep.launching.loop",
     "seedsweep.sweeps",
     "seedsweep.training.sources",
     "seedsweep.reuse",

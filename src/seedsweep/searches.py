@@ -17,7 +17,7 @@ from hydra.core.utils import JobStatus
 
 from seedsweep.errors import BadInput, CannotWrite, Outdone, TrialsFailed
 from seedsweep.launching.jobs import Given
-from seedsweep.launching.worker import error_of
+from seedsweep.launching.results import error_of
 from seedsweep.planning import TrialPlanner
 from seedsweep.reporting.ranking import best_so_far, is_suggestion, ranking_of
 from seedsweep.search_checks import check_space

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobStatus
 from omegaconf import OmegaConf
 
 from seedsweep.app import typed_overrides
@@ -20,13 +19,12 @@ from seedsweep.errors import (
     BadInput,
     CannotWrite,
     LaunchInterrupted,
-    Outdone,
     SweepInterrupted,
     Terminated,
     TrialsFailed,
     reason,
 )
-from seedsweep.launching.worker import error_of
+from seedsweep.launching.results import failures_of
 from seedsweep.tracking import databases
 
 if TYPE_CHECKING:
@@ -220,12 +218,6 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
             settle_all(store, directory, parent.run_id, "interrupted")
             parent.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
             raise
-
-
-def failures_of(results: Sequence[JobReturn]) -> dict[int, BaseException]:
-    """Return position → error of the jobs that failed; one that ended because others were better did not."""
-    ended = {place: error_of(result) for place, result in enumerate(results) if result.status is JobStatus.FAILED}
-    return {place: error for place, error in ended.items() if not isinstance(error, Outdone)}
 
 
 def cannot_write(error: OSError, place: Path) -> CannotWrite:

@@ -172,7 +172,7 @@ class GridSweeper(BasicSweeper):
     def _launch(self, jobs: list[list[str]]) -> list[JobReturn]:
         """Launch jobs in batches, until the launcher says that it starts no more."""
         from seedsweep.errors import LaunchInterrupted
-        from seedsweep.underway import failures_of
+        from seedsweep.launching.results import failures_of
 
         assert self.launcher is not None
         results: list[JobReturn] = []

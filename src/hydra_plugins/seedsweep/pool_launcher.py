@@ -4,14 +4,13 @@ Thin, because Hydra imports every plugin at each start: the work is in `seedswee
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+
+from seedsweep.launching.launcher import SourceLauncher
 
 
 @dataclass
@@ -30,47 +29,21 @@ class PoolLauncherConf:
 ConfigStore.instance().store(group="hydra/launcher", name="pool", node=PoolLauncherConf, provider="seedsweep")
 
 
-class PoolLauncher(Launcher):
-    """Runs jobs in long-lived worker processes."""
+class PoolLauncher(SourceLauncher):
+    """Runs jobs in long-lived worker processes of this machine."""
 
     def __init__(self, gpus: Any, workers: Any) -> None:
         self.gpus = gpus
-        self.workers = workers
-        # How many jobs have failed in the launches so far: a sweeper may launch in batches.
-        self.failed = 0
+        self.count = workers
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra hands to every launcher, and find the slots: a missing GPU is said at once."""
+    def find_slots(self, threads: int) -> Sequence[Any]:
+        """Return the GPUs, or the cores."""
         from seedsweep.launching.slots import find_slots
 
-        self.hydra_context = hydra_context
-        self.task_function = task_function
-        self.config = config
-        # Our trials say how many threads they have; any other task is taken to have one.
-        threads = config.get("threads")
-        self.slots = find_slots(self.gpus, self.workers, threads if isinstance(threads, int) else 1)
+        return find_slots(self.gpus, self.count, threads)
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run one job for each list of overrides; of unknown status are those that were not started."""
-        from seedsweep.launching.jobs import Listed
+    def workers(self, slots: Sequence[Any], shared: bytes, screen: Any) -> AbstractContextManager[Sequence[Any]]:
+        """Give a process for each slot."""
+        from seedsweep.launching.pool import local_workers
 
-        jobs = Listed(self.config, job_overrides, initial_job_idx)
-        results = self.launch_from(jobs, initial_job_idx)
-        return [*results, *jobs.not_started(self.hydra_context.config_loader)]
-
-    def launch_from(self, source: Any, initial_job_idx: int) -> list[JobReturn]:
-        """Run what a `seedsweep.launching.jobs.JobSource` gives; see `seedsweep.launching.pool.launch`."""
-        from seedsweep.launching.pool import launch
-        from seedsweep.underway import failures_of
-
-        results = launch(
-            hydra_context=self.hydra_context,
-            task_function=self.task_function,
-            config=self.config,
-            slots=self.slots,
-            source=source,
-            initial_job_idx=initial_job_idx,
-            failed_before=self.failed,
-        )
-        self.failed += len(failures_of(results))
-        return results
+        return local_workers(slots, shared, screen)

@@ -17,10 +17,11 @@ import time
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 _STOP = "stop"
 
@@ -88,7 +89,7 @@ class Relay:
         self._closed = False
         self._readers: list[Thread] = []
         self._left: dict[str, tuple[float, float]] = {}
-        self._connections: list[Connection] = []
+        self._connections: list[tuple[str, Connection]] = []
         Thread(target=self._accept, name="relay", daemon=True).start()
 
     @property
@@ -100,13 +101,19 @@ class Relay:
         """Return when the slot's last worker to hang up had come and when it went, on the monotonic clock."""
         return self._left.get(slot, (-math.inf, -math.inf))
 
-    def stop_workers(self) -> None:
-        """Ask every worker to stop its trial, or to end where it cannot."""
-        for connection in list(self._connections):
+    def ask_to_stop(self, slot: str) -> None:
+        """Ask a slot's worker to stop its trial, or to end where it cannot."""
+        # Several: a predecessor's may not have been noticed to be closed.
+        for connection in [known for name, known in list(self._connections) if name == slot]:
             with contextlib.suppress(OSError):  # it is gone
                 connection.send(_STOP)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Show what the workers, all ended, have still sent, and take no more connections."""
         self._closed = True
         for reader in self._readers:
@@ -129,9 +136,9 @@ class Relay:
         slot, came = "", time.monotonic()
         with connection, contextlib.suppress(EOFError, OSError):
             slot = connection.recv()
-            self._connections.append(connection)
+            self._connections.append((slot, connection))
             while True:
                 self._show(connection.recv())
-        if connection in self._connections:
-            self._connections.remove(connection)
+        if (slot, connection) in self._connections:
+            self._connections.remove((slot, connection))
         self._left[slot] = (came, time.monotonic())

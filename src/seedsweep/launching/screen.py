@@ -11,8 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from seedsweep.launching.relay import Relay
-
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -48,7 +46,6 @@ class Screen:
         self._lock = threading.Lock()
         self._all = self._bars.add_task("trials", total=total)
         self._running: dict[int, TaskID] = {}
-        self.relay = Relay(self.show)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -57,7 +54,6 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.relay.close()
         self._bars.stop()
 
     def started(self, job: int, label: str, slot: str) -> None:

@@ -1,4 +1,4 @@
-"""One slot and the process in it. The only module that imports Pebble."""
+"""A worker on this machine: one slot and the process in it. The only module that imports Pebble."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from seedsweep.launching import worker
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from hydra.core.utils import JobReturn
-    from omegaconf import DictConfig
-
+    from seedsweep.launching.jobs import Job
     from seedsweep.launching.relay import Relay
+    from seedsweep.launching.results import JobResult
     from seedsweep.launching.slots import Slot
 
 # How long a worker may be gone before its job is given up, when nothing came of it.
@@ -43,14 +42,20 @@ class SlotWorker:
         self._timeout: float | None = None
         self._started = self._began = 0.0
 
-    def run(self, config: DictConfig, timeout: float | None) -> Future[bytes]:
+    @property
+    def name(self) -> str:
+        """The slot's name."""
+        return self.slot.name
+
+    def starting(self) -> None:
+        """Return nothing to wait for: it can always take a job, which waits for a new process if there is none."""
+
+    def run(self, job: Job) -> Future[bytes]:
         """Start a job, in a new process if there is none.
 
-        Args:
-            config: the job's.
-            timeout: seconds that it may take from when the process takes it; None: any.
+        Its time begins when the process takes it.
         """
-        self._timeout = timeout
+        self._timeout = job.policy.timeout
         if self._pool is None:
             self._started = time.monotonic()
             # A pool of one, so that a replaced process enters the same slot. Never forked: TensorFlow's
@@ -63,7 +68,7 @@ class SlotWorker:
             )
         self._began = time.monotonic()
         with worker.deaf_to_interrupts():
-            return self._pool.schedule(worker.run, args=(cloudpickle.dumps(config),), timeout=timeout)
+            return self._pool.schedule(worker.run, args=(cloudpickle.dumps(job.config),), timeout=self._timeout)
 
     def hung_up(self) -> bool:
         """Tell whether the process that took the job is gone, and nothing came of it for seconds.
@@ -74,7 +79,7 @@ class SlotWorker:
         # Who came before this pool was started is a predecessor, whose leaving is old news.
         return came > self._started and went > self._began and time.monotonic() - went > _HUNG_UP_SECONDS
 
-    def result(self, future: Future[bytes]) -> JobReturn:
+    def result(self, future: Future[bytes]) -> JobResult:
         """Return what a job came to.
 
         Raises:
@@ -84,7 +89,7 @@ class SlotWorker:
         error: TrialError = WorkerDied(_how_it_died(0))
         if future.done():
             try:
-                result: JobReturn = cloudpickle.loads(future.result())
+                result: JobResult = cloudpickle.loads(future.result())
             except ProcessExpired as expired:
                 error = WorkerDied(_how_it_died(expired.exitcode))
             except TimeoutError:
@@ -95,6 +100,10 @@ class SlotWorker:
                 return result
         self.stop()
         raise error
+
+    def ask_to_stop(self) -> None:
+        """Ask the job to write down what it has and to end; see `relay.stop_requested`."""
+        self._relay.ask_to_stop(self.slot.name)
 
     def stop(self) -> None:
         """End the process; the next job gets a new one."""

@@ -16,12 +16,12 @@ import cloudpickle
 
 from seedsweep.errors import SeedsweepError, TrialCrashed, reason
 from seedsweep.launching import relay
+from seedsweep.launching.results import JobResult, error_of, failed
 from seedsweep.launching.slots import SLOT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
@@ -96,16 +96,18 @@ def run(job: bytes) -> bytes:
         job: a pickled config, composed and numbered.
 
     Returns:
-        A pickled `JobReturn`. Whatever the task raised stands in it, `SystemExit` too.
+        A pickled `JobResult`. Whatever the task raised stands in it, `SystemExit` too.
     """
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.core.utils import JobReturn, JobStatus, run_job
+    return _pickled(run_config(cloudpickle.loads(job)))
+
+
+def run_config(config: DictConfig) -> JobResult:
+    """Run one job; see `run`."""
+    from hydra.core.utils import JobStatus, run_job
 
     assert _shared is not None
-    config: DictConfig = cloudpickle.loads(job)
-    HydraConfig.instance().set_config(config)
     try:
-        result = run_job(
+        came = run_job(
             task_function=_shared.task_function,
             config=config,
             job_dir_key="hydra.sweep.dir",
@@ -113,38 +115,26 @@ def run(job: bytes) -> bytes:
             hydra_context=_shared.hydra_context,
         )
     except BaseException as error:  # noqa: BLE001 - a worker meets its trial here; nothing may end the worker
-        overrides = list(config.hydra.overrides.task)
-        result = JobReturn(overrides=overrides, status=JobStatus.FAILED)
         # The parent will raise this: one trial's sys.exit must not end the sweep there.
-        result.return_value = error if isinstance(error, Exception) else TrialCrashed(reason(error))
-        result.hydra_cfg = config
-        result.traceback = traceback.format_exc()  # type: ignore[attr-defined]
-    else:
-        # Ours say in one line what happened, and keep their traceback with the run.
-        if result.status is JobStatus.FAILED and not isinstance(error_of(result), SeedsweepError):
-            result.traceback = "".join(traceback.format_exception(error_of(result)))  # type: ignore[attr-defined]
-    return _pickled(result)
+        told = error if isinstance(error, Exception) else TrialCrashed(reason(error))
+        return failed(list(config.hydra.overrides.task), told, config, traceback.format_exc())
+    # Ours say in one line what happened, and keep their traceback with the run.
+    if came.status is JobStatus.FAILED and not isinstance(error_of(came), SeedsweepError):
+        return JobResult(came, "".join(traceback.format_exception(error_of(came))))
+    return JobResult(came)
 
 
-def error_of(result: JobReturn) -> BaseException:
-    """Return what a failed job raised; Hydra's own property would raise it."""
-    error: BaseException = result._return_value  # noqa: SLF001 - there is no other way
-    return error
-
-
-def traceback_of(result: JobReturn) -> str:
-    """Return where a failed job raised what it did; empty when its run says so."""
-    return getattr(result, "traceback", "")
-
-
-def _pickled(result: JobReturn) -> bytes:
+def _pickled(result: JobResult) -> bytes:
     from hydra.core.utils import JobStatus
 
     try:
         return bytes(cloudpickle.dumps(result))
     except Exception as problem:  # noqa: BLE001 - whatever the task returned or raised need not pickle
-        failed = result.status is JobStatus.FAILED
-        text = "".join(traceback.format_exception(error_of(result))) if failed else repr(problem)
+        text = (
+            "".join(traceback.format_exception(error_of(result)))
+            if result.status is JobStatus.FAILED
+            else repr(problem)
+        )
         result.status = JobStatus.FAILED
         result.return_value = RuntimeError(f"what the task gave back cannot be sent to the parent: {text}")
         return bytes(cloudpickle.dumps(result))

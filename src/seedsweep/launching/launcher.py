@@ -1,0 +1,90 @@
+"""What our launchers have in common; thin, because Hydra imports it at each start."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from hydra.plugins.launcher import Launcher
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from hydra.core.utils import JobReturn
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
+
+    from seedsweep.launching.jobs import JobSource
+    from seedsweep.launching.loop import Worker
+    from seedsweep.launching.screen import Screen
+    from seedsweep.launching.slots import Slot
+
+
+class SourceLauncher(Launcher):
+    """Runs the jobs of a list, as every launcher of Hydra's, and those of a source that decides while they run."""
+
+    # How many jobs have failed in the launches so far: a sweeper may launch in batches.
+    failed = 0
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra hands to every launcher, and find the slots: what is missing is said at once."""
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+        # Our trials say how many threads they have; any other task is taken to have one.
+        threads = config.get("threads")
+        self.slots = self.find_slots(threads if isinstance(threads, int) else 1)
+
+    @abstractmethod
+    def find_slots(self, threads: int) -> Sequence[Slot]:
+        """Return where jobs of that many threads can run at once."""
+
+    @abstractmethod
+    def workers(self, slots: Sequence[Slot], shared: bytes, screen: Screen) -> AbstractContextManager[Sequence[Worker]]:
+        """Give a worker for each slot.
+
+        Args:
+            slots: where.
+            shared: a pickled `seedsweep.launching.worker.Shared`.
+            screen: shows what they log.
+        """
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run one job for each list of overrides; of unknown status are those that were not started."""
+        from seedsweep.launching.jobs import Listed
+
+        jobs = Listed(self.config, job_overrides, initial_job_idx)
+        results = self.launch_from(jobs, initial_job_idx)
+        return [*results, *jobs.not_started(self.hydra_context.config_loader)]
+
+    def launch_from(self, source: JobSource, initial_job_idx: int) -> list[JobReturn]:
+        """Run a source's jobs.
+
+        Args:
+            source: says what distinguishes each job.
+            initial_job_idx: number of the first job.
+
+        Returns:
+            One `JobReturn` for each job that the source gave, in its order.
+
+        Raises:
+            LaunchInterrupted: Ctrl-C; all workers are stopped.
+        """
+        import cloudpickle
+        from hydra.core.singleton import Singleton
+        from hydra.core.utils import setup_globals
+
+        from seedsweep.launching import worker
+        from seedsweep.launching.jobs import Composer
+        from seedsweep.launching.loop import run_jobs
+        from seedsweep.launching.results import failures_of
+        from seedsweep.launching.screen import Screen
+
+        setup_globals()
+        shared = cloudpickle.dumps(worker.Shared(self.task_function, self.hydra_context, Singleton.get_state()))
+        composer = Composer(self.hydra_context.config_loader, self.config, initial_job_idx)
+        with Screen(source.total) as screen, self.workers(self.slots[: source.total], shared, screen) as workers:
+            results = run_jobs(source, composer, workers, screen, self.failed)
+        self.failed += len(failures_of(results))
+        return results
