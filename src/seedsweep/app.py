@@ -28,6 +28,8 @@ from seedsweep.errors import (
     TrialCrashed,
     reason,
 )
+from seedsweep.launching import elsewhere
+from seedsweep.launching.carrying import Carrying
 from seedsweep.launching.relay import stop_requested
 from seedsweep.launching.slots import enter_first_slot
 from seedsweep.rows import current_row
@@ -35,6 +37,8 @@ from seedsweep.trials.record import of_kept_weights, under_own_names
 from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
@@ -72,6 +76,30 @@ def run_trial(config: DictConfig) -> float:
 
         return train_alone(run, dataset, described)[run.objective]
     return train_tracked(run, dataset, described, _output_directory())[run.objective]
+
+
+def _files(config: DictConfig) -> Mapping[tuple[str, str | None], Path]:
+    """Return the file that a trial's images come from, where another machine may not have it."""
+    from seedsweep.training import sources
+
+    data = read_config(config).trial.data
+    found = sources.file_of(data.name, data.path)
+    return {(data.name, data.path): found} if found else {}
+
+
+def _receive(files: Mapping[tuple[str, str | None], Path]) -> None:
+    from seedsweep.training import sources
+
+    sources.use_copies(files)
+
+
+def _environment() -> Mapping[str, str]:
+    from seedsweep.training import runtime
+
+    return runtime.numeric_environment()
+
+
+run_trial.carrying = Carrying(_files, _receive, _environment)  # type: ignore[attr-defined]
 
 
 def load_checked(trial: Trial) -> Dataset:
@@ -144,11 +172,19 @@ def train_tracked(run: RunConfig, dataset: Dataset, described: Described, direct
 
 
 def _writer(journal: Journal, run: RunConfig, described: Described) -> TrialWriter:
+    from seedsweep.tracking.tags import DIRECTORY_TAG
     from seedsweep.tracking.writing import TrialWriter
 
     parent = run.tracking.parent_run_id
     name = run.tracking.name if parent is None and run.tracking.name else described.name
-    return TrialWriter(journal, name, parent_run_id=parent, settings=described.settings, tags=described.tags)
+    directory = str(elsewhere.on_driver(journal.directory))
+    return TrialWriter(
+        journal,
+        name,
+        parent_run_id=parent,
+        settings=described.settings,
+        tags={**described.tags, DIRECTORY_TAG: directory},
+    )
 
 
 def _train(

@@ -9,6 +9,7 @@ import logging
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from seedsweep.rows import current_row
 from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hydra.core.config_loader import ConfigLoader
     from omegaconf import DictConfig
@@ -97,7 +98,10 @@ class _Checked:
 
 
 def plan_sweep(
-    config: DictConfig, config_loader: ConfigLoader, job_overrides: Sequence[Sequence[str]], slots: Sequence[Slot]
+    config: DictConfig,
+    config_loader: ConfigLoader,
+    job_overrides: Sequence[Sequence[str]],
+    slots: Callable[[], Sequence[Slot]],
 ) -> list[Planned]:
     """Compose and check every trial of a sweep, and drop those that stand in it twice.
 
@@ -105,7 +109,7 @@ def plan_sweep(
         config: the sweep's own config.
         config_loader: composes a trial's config from its overrides.
         job_overrides: one list a trial.
-        slots: where the trials will run.
+        slots: returns where the trials will run.
 
     Raises:
         BadInput: one of the trials cannot be used, or two of them could not be kept apart.
@@ -133,7 +137,7 @@ def plan_sweep(
             raise _shared(count, place)
     check_one_process_can_run([checked.run.trial for checked in plan])
     names = name_variants([checked.told() for checked in plan])
-    computes = _expected_runtime(plan[0].run.trial, slots)
+    computes = _expected_runtime(plan[0].run.trial, slots())
     return [
         Planned(
             checked.overrides,
@@ -164,10 +168,10 @@ class TrialPlanner:
     Args:
         config: the sweep's own config.
         config_loader: composes a trial's config from its overrides.
-        slots: where the trials will run.
+        slots: returns where the trials will run.
     """
 
-    def __init__(self, config: DictConfig, config_loader: ConfigLoader, slots: Sequence[Slot]) -> None:
+    def __init__(self, config: DictConfig, config_loader: ConfigLoader, slots: Callable[[], Sequence[Slot]]) -> None:
         self._config = config
         self._compositions = Compositions(config_loader, config)
         self._slots = slots
@@ -191,7 +195,7 @@ class TrialPlanner:
             raise _shared(2, checked.place)
         trial = checked.run.trial
         if self._computes is None:
-            self._computes = _expected_runtime(trial, self._slots)
+            self._computes = _expected_runtime(trial, self._slots())
         described = describe(
             trial,
             variant,
@@ -219,15 +223,12 @@ def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], n
 
 
 def _expected_runtime(trial: Trial, slots: Sequence[Slot]) -> Runtime:
-    """Return what trials will compute with; this process must not ask a backend itself, it would hold the GPUs."""
+    """Return what trials will compute with."""
     from seedsweep.training import runtime
 
-    environment = slots[0].environment if slots else {}
-    if environment.get("CUDA_VISIBLE_DEVICES", "-1") == "-1":
-        device = runtime.cpu_kind()
-    else:
-        device = runtime.device_in(environment, trial.backend, trial.threads)
-    return runtime.Runtime(device=device, versions=runtime.versions(trial.backend))
+    if not slots:  # a launcher of Hydra's, on this machine as far as anybody knows
+        return runtime.expected_in({"CUDA_VISIBLE_DEVICES": "-1"}, trial.backend, trial.threads)
+    return slots[0].ask(partial(runtime.expected_in, slots[0].environment, trial.backend, trial.threads))
 
 
 def _place(config: DictConfig, composed: DictConfig) -> Path:

@@ -63,7 +63,7 @@ def run_search(
     wanted: Wanted,
     space: Space,
     launch: Callable[[JobSource], list[JobReturn]],
-    slots: Sequence[Slot],
+    slots: Callable[[], Sequence[Slot]],
 ) -> list[JobReturn]:
     """Search a space, confirm the winner with fresh seeds, and close with the table.
 
@@ -73,7 +73,7 @@ def run_search(
         wanted: the search's settings.
         space: what is searched.
         launch: runs the jobs of a source.
-        slots: where jobs will run, as far as that is known.
+        slots: returns where jobs will run, as far as that is known.
 
     Returns:
         What the launcher returned.
@@ -104,7 +104,7 @@ def run_search(
         record = SearchRecord(
             algorithm=wanted.algorithm,
             order=wanted.order,
-            slots=max(len(slots), 1),
+            slots=max(len(slots()), 1),
             seed=wanted.seed,
             objective=objective,
             axes=tuple(axis.key for axis in space.axes),

@@ -40,7 +40,7 @@ def run_sweep(
     config_loader: ConfigLoader,
     job_overrides: Sequence[Sequence[str]],
     launch: Callable[[list[list[str]]], list[JobReturn]],
-    slots: Sequence[Slot],
+    slots: Callable[[], Sequence[Slot]],
 ) -> list[JobReturn]:
     """Check a sweep's trials, train those that no earlier run spares, and close with the table.
 
@@ -49,7 +49,7 @@ def run_sweep(
         config_loader: composes a trial's config from its overrides.
         job_overrides: one list a trial.
         launch: runs one job for each list of overrides that it is given.
-        slots: where jobs will run, as far as that is known.
+        slots: returns where jobs will run, as far as that is known.
 
     Returns:
         What the launcher returned.

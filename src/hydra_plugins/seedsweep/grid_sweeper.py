@@ -108,8 +108,7 @@ class GridSweeper(BasicSweeper):
             jobs += [[*job, *told] for job in self._jobs(row.overrides, arguments)]
 
         if self.task_function is run_trial:
-            slots = getattr(self.launcher, "slots", ())
-            return [run_sweep(self.master, self.context.config_loader, jobs, self._launch, slots)]
+            return [run_sweep(self.master, self.context.config_loader, jobs, self._launch, self._slots)]
         self.validate_batch_is_legal(jobs)
         directory = Path(self.master.hydra.sweep.dir)
         directory.mkdir(parents=True, exist_ok=True)
@@ -140,9 +139,12 @@ class GridSweeper(BasicSweeper):
             )
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        slots = getattr(self.launcher, "slots", ())
         space = read_space(overrides)
-        return run_search(self.master, self.context.config_loader, wanted, space, self._launch_from, slots)
+        return run_search(self.master, self.context.config_loader, wanted, space, self._launch_from, self._slots)
+
+    def _slots(self) -> Sequence[Any]:
+        """Return where jobs can run at once, of a launcher that knows."""
+        return getattr(self.launcher, "slots", ())
 
     def _launch_from(self, source: Any) -> list[JobReturn]:
         """Launch what a source gives: one by one where the launcher can do that, else in batches."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 from seedsweep.launching.launcher import SourceLauncher
 
@@ -35,6 +37,11 @@ class PoolLauncher(SourceLauncher):
     def __init__(self, gpus: Any, workers: Any) -> None:
         self.gpus = gpus
         self.count = workers
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra hands to every launcher, and find the slots: a missing GPU is said at once."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        _ = self.slots
 
     def find_slots(self, threads: int) -> Sequence[Any]:
         """Return the GPUs, or the cores."""

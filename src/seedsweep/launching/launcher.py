@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hydra.plugins.launcher import Launcher
@@ -28,13 +29,17 @@ class SourceLauncher(Launcher):
     failed = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra hands to every launcher, and find the slots: what is missing is said at once."""
+        """Take what Hydra hands to every launcher."""
         self.hydra_context = hydra_context
         self.task_function = task_function
         self.config = config
+
+    @cached_property
+    def slots(self) -> Sequence[Slot]:
+        """Where jobs can run at once."""
         # Our trials say how many threads they have; any other task is taken to have one.
-        threads = config.get("threads")
-        self.slots = self.find_slots(threads if isinstance(threads, int) else 1)
+        threads = self.config.get("threads")
+        return self.find_slots(threads if isinstance(threads, int) else 1)
 
     @abstractmethod
     def find_slots(self, threads: int) -> Sequence[Slot]:

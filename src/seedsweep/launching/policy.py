@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from omegaconf import OmegaConf
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -17,14 +19,16 @@ class Policy:
         timeout: seconds that a trial may take; None: any.
         retries: how often a trial is begun again that raised `Retryable`.
         max_failures: failed trials after which no more are started; None: any number.
+        watches_others: whether a trial looks at the journals of those beside it.
     """
 
     timeout: float | None = None
     retries: int = 1
     max_failures: int | None = None
+    watches_others: bool = False
 
     @classmethod
     def of(cls, config: DictConfig) -> Policy:
         """Read the policy from a sweep's config; an application that has no such settings gets the defaults."""
-        said = {name: config.get(name, default) for name, default in vars(cls()).items()}
-        return cls(**said)
+        said = {name: config.get(name, getattr(cls, name)) for name in ("timeout", "retries", "max_failures")}
+        return cls(**said, watches_others=OmegaConf.select(config, "stop.name") == "median")

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 _STOP = "stop"
 
-_to_parent: Connection | None = None
+_report: Callable[[logging.LogRecord], None] | None = None
 _stop, _asked = Event(), Event()
 
 
 class _Sender:
     """What `QueueHandler` needs of a queue."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, report: Callable[[logging.LogRecord], None]) -> None:
+        self._report = report
 
     def put_nowait(self, record: logging.LogRecord) -> None:
         # Where the parent is gone, the job's own log file still has the record.
         with contextlib.suppress(OSError):
-            self._connection.send(record)
+            self._report(record)
 
 
 def console_handler() -> logging.Handler:
@@ -46,27 +46,38 @@ def console_handler() -> logging.Handler:
 
     Named by the job logging configuration.
     """
-    if _to_parent is not None:
-        return logging.handlers.QueueHandler(_Sender(_to_parent))  # type: ignore[arg-type]
+    if _report is not None:
+        return logging.handlers.QueueHandler(_Sender(_report))  # type: ignore[arg-type]
     return logging.StreamHandler(sys.stdout)
+
+
+def report_to(report: Callable[[logging.LogRecord], None]) -> None:
+    """Hand this process' records to whoever brings them to the user, from now on."""
+    global _report  # noqa: PLW0603 - a process has one parent
+    _report = report
 
 
 def connect(address: Any, key: bytes, slot: str) -> None:
     """Send this process' records to the parent from now on, and hear when it wants the trial to stop."""
-    global _to_parent  # noqa: PLW0603 - a process has one parent
-    _to_parent = Client(address, authkey=key)
-    _to_parent.send(slot)
-    Thread(target=_listen, args=(_to_parent,), name="relay-listener", daemon=True).start()
+    parent = Client(address, authkey=key)
+    parent.send(slot)
+    report_to(parent.send)
+    Thread(target=_listen, args=(parent,), name="relay-listener", daemon=True).start()
 
 
 def _listen(parent: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         while parent.recv() != _STOP:
             pass
-        _stop.set()
-        if not _asked.is_set():
-            # A task that does not ask cannot stop by itself; a trial that has not asked yet has nothing to keep.
-            os._exit(1)
+        request_stop()
+
+
+def request_stop() -> None:
+    """Let this process' trial stop, or end the process where the trial cannot."""
+    _stop.set()
+    if not _asked.is_set():
+        # A task that does not ask cannot stop by itself; a trial that has not asked yet has nothing to keep.
+        os._exit(1)
 
 
 def stop_requested() -> bool:

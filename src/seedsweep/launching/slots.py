@@ -9,14 +9,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 
 from seedsweep.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+Answer = TypeVar("Answer")
 
 # A parent and one worker on the full MNIST held 2.2 GiB together at their peak (TensorFlow 2.21, float32).
 MEMORY_PER_WORKER = 2 * 1024**3
@@ -36,6 +38,10 @@ class Slot:
 
     name: str
     environment: Mapping[str, str]
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Return what a call gives on the machine of the slot."""
+        return question()
 
 
 def find_slots(gpus: Any, workers: Any, threads: int) -> list[Slot]:
@@ -67,16 +73,20 @@ def find_slots(gpus: Any, workers: Any, threads: int) -> list[Slot]:
 
 
 def _slot(name: str, cuda_visible_devices: str) -> Slot:
-    environment = {
+    return Slot(name, environment_of(name, cuda_visible_devices))
+
+
+def environment_of(name: str, cuda_visible_devices: str | None) -> dict[str, str]:
+    """Return what a slot's worker must have in its environment; None where somebody else says which GPU it has."""
+    devices = {} if cuda_visible_devices is None else {"CUDA_VISIBLE_DEVICES": cuda_visible_devices}
+    return devices | {
         SLOT_VARIABLE: name,
-        "CUDA_VISIBLE_DEVICES": cuda_visible_devices,
         # NVML and nvidia-smi count GPUs in this order, CUDA by itself does not.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         # Otherwise the first trial takes all of the GPU's memory for as long as the worker lives.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
-    return Slot(name, environment)
 
 
 def _chosen(gpus: Any, visible: Sequence[str], present: Sequence[str]) -> list[str]:

@@ -20,8 +20,9 @@ from seedsweep.launching.results import JobResult, error_of, failed
 from seedsweep.launching.slots import SLOT_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
@@ -41,20 +42,30 @@ _shared: Shared | None = None
 
 
 def start(environment: Mapping[str, str], shared: bytes, address: Any, key: bytes) -> None:
-    """Prepare a fresh process for its slot.
+    """Prepare a fresh process of a pool on this machine.
+
+    Args:
+        environment: see `enter`.
+        shared: see `enter`.
+        address: of the parent's relay.
+        key: that opens it.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Pebble has it ignored by now
+    Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    relay.connect(address, key, environment[SLOT_VARIABLE])
+    enter(environment, shared)
+
+
+def enter(environment: Mapping[str, str], shared: bytes) -> None:
+    """Put a fresh process into its slot.
 
     Args:
         environment: the slot's, set before anything that reads it is imported.
         shared: a pickled `Shared`.
-        address: of the parent's relay.
-        key: that opens it.
     """
     global _shared  # noqa: PLW0603 - set once for all jobs of this process
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Pebble has it ignored by now
     os.environ.update(environment)
-    Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    relay.connect(address, key, environment[SLOT_VARIABLE])
 
     from hydra.core.singleton import Singleton
     from hydra.core.utils import setup_globals
@@ -62,6 +73,12 @@ def start(environment: Mapping[str, str], shared: bytes, address: Any, key: byte
     setup_globals()
     _shared = cloudpickle.loads(shared)
     Singleton.set_state(_shared.singletons)
+
+
+def task_function() -> TaskFunction:
+    """Return what this process runs."""
+    assert _shared is not None
+    return _shared.task_function
 
 
 @contextmanager
@@ -96,13 +113,21 @@ def run(job: bytes) -> bytes:
         job: a pickled config, composed and numbered.
 
     Returns:
+        See `run_config`.
+    """
+    return run_config(cloudpickle.loads(job))
+
+
+def run_config(config: DictConfig, mend: Callable[[JobReturn], None] = lambda _: None) -> bytes:
+    """Run one job.
+
+    Args:
+        config: composed and numbered.
+        mend: changes what Hydra says of it.
+
+    Returns:
         A pickled `JobResult`. Whatever the task raised stands in it, `SystemExit` too.
     """
-    return _pickled(run_config(cloudpickle.loads(job)))
-
-
-def run_config(config: DictConfig) -> JobResult:
-    """Run one job; see `run`."""
     from hydra.core.utils import JobStatus, run_job
 
     assert _shared is not None
@@ -117,11 +142,12 @@ def run_config(config: DictConfig) -> JobResult:
     except BaseException as error:  # noqa: BLE001 - a worker meets its trial here; nothing may end the worker
         # The parent will raise this: one trial's sys.exit must not end the sweep there.
         told = error if isinstance(error, Exception) else TrialCrashed(reason(error))
-        return failed(list(config.hydra.overrides.task), told, config, traceback.format_exc())
+        return _pickled(failed(list(config.hydra.overrides.task), told, config, traceback.format_exc()))
+    mend(came)
     # Ours say in one line what happened, and keep their traceback with the run.
     if came.status is JobStatus.FAILED and not isinstance(error_of(came), SeedsweepError):
-        return JobResult(came, "".join(traceback.format_exception(error_of(came))))
-    return JobResult(came)
+        return _pickled(JobResult(came, "".join(traceback.format_exception(error_of(came)))))
+    return _pickled(JobResult(came))
 
 
 def _pickled(result: JobResult) -> bytes:

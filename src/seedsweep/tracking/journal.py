@@ -18,13 +18,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from seedsweep.tracking import ownership
-from seedsweep.trials.record import of_kept_weights
+from seedsweep.trials.record import JOURNAL, of_kept_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FILE_NAME = "journal.jsonl"
 _DELIVERED = "journal.delivered"
 _FILES = "artifacts"
 
@@ -48,7 +47,7 @@ class Outbox:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._path = directory / FILE_NAME
+        self._path = directory / JOURNAL
 
     @property
     def exists(self) -> bool:
@@ -120,7 +119,7 @@ class Outbox:
 
 def outboxes_of(directory: Path, parent_run_id: str) -> list[Outbox]:
     """Return the journals below a directory that belong to a sweep's trials; others may be at work there."""
-    found = [Outbox(path.parent) for path in sorted(directory.rglob(FILE_NAME))]
+    found = [Outbox(path.parent) for path in sorted(directory.rglob(JOURNAL))]
     return [outbox for outbox in found if outbox.exists and outbox.starts[0]["owner"].startswith(f"{parent_run_id}/")]
 
 

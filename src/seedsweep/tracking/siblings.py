@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedsweep.tracking.journal import FILE_NAME, Outbox
-from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics
+from seedsweep.tracking.journal import Outbox
+from seedsweep.trials.record import EPOCH_METRICS, JOURNAL, EpochMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Siblings:
 
     def finished(self) -> list[Sequence[EpochMetrics]]:
         """Return what each epoch of each finished trial came to."""
-        for path in sorted(self._sweep.rglob(FILE_NAME)):
+        for path in sorted(self._sweep.rglob(JOURNAL)):
             place = path.parent
             if place == self._own or place in self._finished:
                 continue

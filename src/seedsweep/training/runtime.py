@@ -94,8 +94,27 @@ def versions(backend: str) -> dict[str, str]:
     Variables of the shell that change how a library computes count as versions of it.
     """
     names = (*_COMPUTING[backend], "keras", "numpy")
-    said = {name: value for name, value in os.environ.items() if name.startswith(_NUMERIC_VARIABLES)}
-    return {name: metadata.version(name) for name in names} | said
+    return {name: metadata.version(name) for name in names} | numeric_environment()
+
+
+def numeric_environment() -> dict[str, str]:
+    """Return the variables of the shell that change how a library computes."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_NUMERIC_VARIABLES)}
+
+
+def expected_in(environment: Mapping[str, str], backend: str, threads: int) -> Runtime:
+    """Return what a process of this machine with this environment will compute with.
+
+    The process that asks imports no backend itself: it would hold the GPUs.
+
+    Raises:
+        SeedsweepError: the backend does not start.
+    """
+    if {**os.environ, **environment}.get("CUDA_VISIBLE_DEVICES", "-1") in ("", "-1"):
+        device = cpu_kind()
+    else:
+        device = device_in(environment, backend, threads)
+    return Runtime(device=device, versions=versions(backend))
 
 
 def device_in(environment: Mapping[str, str], backend: str, threads: int) -> str:

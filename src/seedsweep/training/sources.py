@@ -12,11 +12,15 @@ import urllib.error
 import urllib.request
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seedsweep.errors import BadInput
 from seedsweep.training.npz import RawArrays, read_npz
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 # Of the arrays, not of the file: containers differ between copies, the images do not. The four arrays
@@ -24,6 +28,27 @@ MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.n
 MNIST_SHA256 = "c9c899568825c0192b158204e056115690ebe9e01a8a467321a8e34a416b7a26"
 MNIST5K_TRAIN_PER_DIGIT = 400
 DOWNLOAD_TIMEOUT_SECONDS = 20
+
+
+# What data settings name on the machine on which the sweep was started → this machine's copy.
+_copies: dict[tuple[str, str | None], Path] = {}
+
+
+def use_copies(files: Mapping[tuple[str, str | None], Path]) -> None:
+    """Read copies from now on, on a machine that need not have the files themselves.
+
+    Args:
+        files: name and path of data settings → the copy of what they name.
+    """
+    _copies.update(files)
+
+
+def file_of(name: str, path: str | None) -> Path | None:
+    """Return the file that data settings name, or None where they name none that is there."""
+    if name == "mnist5k":
+        return None
+    found = find_mnist(path) if name == "mnist" else Path(path or "").expanduser()
+    return found.absolute() if found is not None and found.is_file() else None
 
 
 def read(name: str, path: str | None) -> RawArrays:
@@ -36,6 +61,8 @@ def read(name: str, path: str | None) -> RawArrays:
     Raises:
         BadInput: the file is missing, damaged, or does not hold images and labels.
     """
+    if (name, path) in _copies:
+        path = str(_copies[name, path])
     if name == "mnist5k":
         return read_mnist5k()
     if name == "mnist":

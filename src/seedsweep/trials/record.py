@@ -13,6 +13,8 @@ FINAL_METRICS = ("test_loss", "test_accuracy", "train_seconds")
 METRICS = EPOCH_METRICS + FINAL_METRICS
 # Of a trial whose best weights are kept: what the metrics were at that epoch, under names of their own.
 _KEPT = {name: f"best_{name}" for name in EPOCH_METRICS}
+# The file in which a trial says what its run has to tell.
+JOURNAL = "journal.jsonl"
 # Where a trial stands in its search: its suggestion's number, and in Hyperband its bracket and rung and the number
 # of the suggestion that it goes on with. Tags of its run.
 SEARCH_PLACES = ("suggestion", "bracket", "rung", "continues")

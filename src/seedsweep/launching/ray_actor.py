@@ -1,0 +1,208 @@
+"""What happens inside a Ray worker: it enters its slot once, then runs one job after another in a directory of its own.
+
+Whatever a job writes there is told to the driver while it runs, so that no disk has to be shared, and nothing is lost
+with a machine. Ray itself is imported by `ray_worker`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+from omegaconf import read_write
+
+from seedsweep.launching import elsewhere, mirror, relay, worker
+from seedsweep.launching.carrying import carrying_of
+from seedsweep.trials.record import JOURNAL
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from hydra.core.utils import JobReturn
+    from omegaconf import DictConfig
+
+    from seedsweep.launching.mirror import Change
+
+# How often a job's directory is looked at, how long records wait for company, and how long a listener waits for news.
+_LOOK_SECONDS, _TOGETHER_SECONDS, _PATIENCE_SECONDS = 0.5, 0.05, 10.0
+
+
+@dataclass(frozen=True)
+class News:
+    """What a worker has to tell.
+
+    Attributes:
+        number: counted from 1; what came before is to be taken first.
+        records: what was logged.
+        changes: what has changed in the job's directory.
+    """
+
+    number: int
+    records: Sequence[logging.LogRecord]
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A file that a job reads.
+
+    Attributes:
+        path: on the driver's machine.
+        sha256: of its content.
+        content: its reference in Ray's object store.
+    """
+
+    path: str
+    sha256: str
+    content: Any
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A job as it is sent to a worker.
+
+    Attributes:
+        config: pickled, composed and numbered.
+        directory: its own, within its sweep's.
+        sweep: the sweep's directory on the driver's machine.
+        before: what is in the job's directory already.
+        files: what the task calls a file that it reads → that file.
+    """
+
+    config: bytes
+    directory: str
+    sweep: str
+    before: Sequence[Change]
+    files: Mapping[tuple[str, str | None], Carried]
+
+
+class RayActor:
+    """One worker process.
+
+    Args:
+        environment: what must be set before anything that reads it is imported.
+        shared: a pickled `worker.Shared`.
+    """
+
+    def __init__(self, environment: Mapping[str, str], shared: bytes) -> None:
+        self._records: list[logging.LogRecord] = []
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._number = 0
+        self._mirror: mirror.Mirror | None = None
+        self._sweep = Path(tempfile.gettempdir())
+        self._checked: set[Path] = set()
+        relay.report_to(self._log)
+        worker.enter(environment, shared)
+
+    def ready(self) -> int:
+        """Return the process' id, once it can take a job."""
+        return os.getpid()
+
+    def ask(self, question: bytes) -> Any:
+        """Return what a pickled call without arguments gives here."""
+        return cloudpickle.loads(question)()
+
+    def run(self, job: Assignment) -> tuple[bytes, News]:
+        """Run one job; what it came to, and the last news of it."""
+        config: DictConfig = cloudpickle.loads(job.config)
+        with self._at_home(job) as home:
+            config.hydra.sweep.dir = str(home)
+            result = worker.run_config(config, lambda came: _as_on_driver(came, home, Path(job.sweep)))
+            with self._lock:
+                last = self._take(looks=2)  # the second finds what was missed at the first
+                self._mirror = None
+        return result, last
+
+    def news(self) -> News:
+        """Return what is new, as soon as anything is, or after seconds."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            if self._woken.wait(_LOOK_SECONDS):
+                time.sleep(_TOGETHER_SECONDS)
+            with self._lock:
+                self._woken.clear()
+                if (found := self._take()).records or found.changes or time.monotonic() > deadline:
+                    return found
+                self._number -= 1
+
+    def hear(self, changes: Sequence[Change]) -> None:
+        """Take over what the jobs beside this one have written."""
+        mirror.apply(changes, self._sweep)
+
+    def stop(self) -> None:
+        """Ask the job to stop, or end the process where it cannot."""
+        relay.request_stop()
+
+    def _log(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+        self._woken.set()
+
+    def _take(self, looks: int = 1) -> News:
+        self._number += 1
+        records, self._records = self._records, []
+        changes = [change for _ in range(looks) for change in (self._mirror.changes() if self._mirror else ())]
+        return News(self._number, records, changes)
+
+    @contextmanager
+    def _at_home(self, job: Assignment) -> Iterator[Path]:
+        """Give the job a directory of this machine that has what the driver's has, and files to read."""
+        home = Path(tempfile.mkdtemp(prefix="seedsweep-"))
+        try:
+            self._sweep = home
+            own = home / job.directory
+            mirror.apply(job.before, own)
+            watching = mirror.Mirror(own, JOURNAL)
+            watching.changes()  # the driver has it
+            carrying_of(worker.task_function()).receive({told: self._copy(file) for told, file in job.files.items()})
+            with self._lock:
+                self._mirror = watching
+            with elsewhere.known_as(home, Path(job.sweep)):
+                yield home
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+    def _copy(self, file: Carried) -> Path:
+        """Return a file with that content: the driver's own, or the copy of all workers of this machine."""
+        name = f"{file.sha256}{Path(file.path).suffix}"
+        kept = Path(tempfile.gettempdir()) / f"seedsweep-{getpass.getuser()}" / name
+        for path in (Path(file.path), kept):
+            if path.is_file() and (path in self._checked or sha256_of(path) == file.sha256):
+                self._checked.add(path)
+                return path
+        import ray
+
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        unfinished = kept.with_name(f"{name}.{os.getpid()}.unfinished")
+        unfinished.write_bytes(ray.get(file.content))
+        unfinished.replace(kept)
+        return kept
+
+
+def _as_on_driver(came: JobReturn, home: Path, sweep: Path) -> None:
+    """Say of a job's directory what it is called on the driver's machine."""
+    if came.working_dir and Path(came.working_dir).is_relative_to(home):
+        came.working_dir = str(sweep / Path(came.working_dir).relative_to(home))
+    if came.hydra_cfg is None:
+        return
+    with read_write(came.hydra_cfg.hydra):
+        hydra: Any = came.hydra_cfg.hydra
+        hydra.sweep.dir = str(sweep)
+        hydra.runtime.output_dir = str(sweep / Path(hydra.runtime.output_dir).relative_to(home))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
