@@ -257,11 +257,11 @@ def in_its_own_group(command, directory):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def store_of(directory, uri=None):
+def store_of(directory, uri=None, experiment="seedsweep"):
     """The store that commands in a directory have written to."""
     from seedsweep.tracking.store import existing_store
 
-    return existing_store(uri or f"sqlite:///{directory}/mlflow.db", "seedsweep")
+    return existing_store(uri or f"sqlite:///{directory}/mlflow.db", experiment)
 
 
 def small_data(directory):

@@ -1,0 +1,141 @@
+"""The launcher `ray`: the same results as on one machine, from machines that share nothing, and nothing lost."""
+
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import small_data, store_of
+from nodes import Cluster, needs_own_disks
+
+from seedsweep.tracking.reading import find_sweep
+
+RAY = "hydra/launcher=ray"
+
+
+def trials_of(directory, experiment):
+    sweep = find_sweep(store_of(directory, experiment=experiment), None)
+    return sorted(sweep.trials, key=lambda trial: trial.settings["seed"])
+
+
+@pytest.mark.train
+def test_gives_what_the_pool_gives(tmp_path, shell):
+    """Equal identities and equal weights; and what one has trained, the other need not."""
+    small = [*small_data(tmp_path), "model=conv1", "model.conv_filters=[4]", "epochs=2", "seed=1,2", "pictures=false"]
+    two = "hydra.launcher.workers=2"
+    assert shell.sweep("-m", *small, two, "tracking.experiment=pool").code == 0
+    ended = shell.sweep("-m", *small, two, RAY, "tracking.experiment=ray")
+    assert ended.code == 0, ended.out + ended.err
+    again = shell.sweep("-m", *small, "tracking.experiment=ray")
+
+    pool, ray = trials_of(tmp_path, "pool"), trials_of(tmp_path, "ray")
+    for key in ("trial_id", "weights_sha256", "dataset_sha256", "variant"):
+        assert [trial.tags[key] for trial in ray] == [trial.tags[key] for trial in pool], key
+    assert [trial.metrics["test_accuracy"] for trial in ray] == [trial.metrics["test_accuracy"] for trial in pool]
+    assert "plan: 2 reused, 0 to retry, 0 new" in again.out
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A head and two nodes, to which all that the tests write to is another, empty directory."""
+    running = Cluster(tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("nodes"))
+    try:
+        for _ in range(2):
+            running.add_node()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def ledger():
+    """A ledger that the nodes can see, which is all that they share with the tests."""
+    directory = Path(tempfile.mkdtemp(prefix="ledger-"))
+    yield directory / "ledger"
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def ray_sweep(sweep, cluster, ledger):
+    """A function that makes a `Sweep` of the stand-in on the cluster."""
+
+    def make(seeds, *arguments, faults="{}", seconds=0.5):
+        variables = f"LEDGER:{ledger},EPOCH_SECONDS:'{seconds}',FAULTS:'{faults}'"
+        brought = (
+            f"hydra.launcher.runtime_env={{worker_process_setup_hook:stand_in.stand_in_here,env_vars:{{{variables}}}}}"
+        )
+        joined = [RAY, f"hydra.launcher.address='{cluster.address}'", "hydra.launcher.workers=2", brought]
+        made = sweep(seeds, *joined, *arguments, **cluster.variables)
+        ledger.touch()
+        made.ledger = ledger
+        return made
+
+    return make
+
+
+def actors():
+    """The processes that train for a sweep, on whatever node."""
+    found = [process for process in psutil.process_iter(["cmdline"]) if "ray::RayActor" in str(process.info["cmdline"])]
+    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+
+
+@needs_own_disks
+def test_a_killed_worker_costs_an_epoch_at_most(ray_sweep, tally):
+    """The trial goes on from its last whole epoch in a new process, though that process finds no file of it."""
+    trying = ray_sweep(range(1, 5))
+    with trying.started() as driver:
+        trying.wait_for_epochs(3)
+        actors()[0].kill()
+        assert driver.wait(120) == 0, trying.output
+    trying.check_whole()
+    # The one that it was in, and one that was not told yet.
+    assert trying.repeated() <= 2
+    assert "WorkerDied: the worker process was lost" in trying.output
+    tally("Ray: kill -9 a worker in mid-epoch", 1, 1)
+
+
+@needs_own_disks
+def test_a_lost_node_costs_an_epoch_at_most(ray_sweep, cluster, tally):
+    """Its trial goes on elsewhere, from what the driver was told of it."""
+    trying = ray_sweep(range(1, 5), "retries=2")
+    with trying.started() as driver:
+        trying.wait_for_epochs(3)
+        cluster.lose(cluster.nodes[0])
+        assert driver.wait(180) == 0, trying.output
+    trying.check_whole()
+    assert trying.repeated() <= 2
+    cluster.add_node()
+    tally("Ray: a node lost in mid-trial", 1, 1)
+
+
+@needs_own_disks
+def test_a_killed_driver_goes_on(ray_sweep, tally):
+    """Its workers end, and the same command has what they had told."""
+    trying = ray_sweep(range(1, 5))
+    with trying.started() as driver:
+        trying.wait_for_epochs(5)
+        driver.kill()
+        driver.wait()
+        trying.wait_for(lambda: not actors(), 60)
+    assert trying.run() == 0, trying.output
+    trying.check_whole()
+    assert trying.repeated() <= 4
+    assert trying.trained_after_end() == set()
+    tally("Ray: kill -9 the driver, the same command again", 1, 1)
+
+
+@needs_own_disks
+def test_ctrl_c_keeps_what_is_whole(ray_sweep, tally):
+    """Running trials stop, what they have is kept, and the same command goes on."""
+    trying = ray_sweep(range(1, 5))
+    with trying.started() as driver:
+        trying.wait_for_epochs(5)
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(60) == 130, trying.output
+    assert "running trials write their checkpoints" in trying.output
+    assert trying.run() == 0, trying.output
+    trying.check_whole()
+    assert trying.repeated() <= 2
+    tally("Ray: Ctrl-C, the same command again", 1, 1)
