@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 import time
 
 import pytest
@@ -103,6 +104,13 @@ def test_a_finished_journal_is_not_written_again(tmp_path):
     assert writer.journal.finished_as(owner_of(None, ""))["test_accuracy"] == 0.5
     assert writer.journal.finished_as(owner_of("a sweep", "")) == {}
     writer.journal.close()
+
+
+def test_a_run_that_finishes_while_it_is_to_be_settled_is_finished(store, tmp_path):
+    """Where trials outlive their sweep, its next start waits for the lock of one that is about to end."""
+    writer = writer_in(tmp_path)
+    threading.Timer(0.5, lambda: (write_all(writer), writer.journal.close())).start()
+    assert seen(store, settle(store, tmp_path, "interrupted")) == WHOLE
 
 
 def test_what_a_trial_is_called_may_change(store, tmp_path):

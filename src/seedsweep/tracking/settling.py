@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -47,10 +48,11 @@ def settle(store: Store, directory: Path, reason: str, status: str = "KILLED") -
     if not outbox.exists:
         return None  # its process was killed before it said anything
     if outbox.status is None:
-        journal = Journal(directory)
-        journal.append({"tags": {FAILURE_TAG: reason}})
-        journal.append({"end": status})
-        journal.close()
+        with contextlib.closing(Journal(directory)) as journal:
+            # Other launchers' trials outlive their sweep: this one may have ended while its lock was waited for.
+            if journal.status is None:
+                journal.append({"tags": {FAILURE_TAG: reason}})
+                journal.append({"end": status})
     run_id = _deliver(outbox, store)
     outbox.clear()
     return run_id
