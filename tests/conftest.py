@@ -61,6 +61,7 @@ LONGEST = (
     "test_searching",
     "test_resume",
     "test_pool",
+    "test_other_launchers",
     "test_bad_inputs",
     "test_rows",
     "test_hydra_suites",

@@ -20,6 +20,7 @@ import types
 from pathlib import Path
 
 import numpy as np
+from hydra.experimental.callback import Callback
 
 from seedsweep.cli import main
 from seedsweep.errors import Diverged, Stopped
@@ -127,6 +128,14 @@ def train(trial, dataset, on_epoch, keeping, start, *, tests=True):
         on_epoch(history[-1])
     note("end", trial.seed)
     return Trained(trial, dataset, state, tests=tests)
+
+
+class StandIn(Callback):
+    """Stands in where a launcher's processes do not import the parent's script: Hydra takes its callbacks along."""
+
+    def on_job_start(self, config, **_):  # noqa: ARG002 - Hydra's signature
+        sys.path.insert(0, str(Path(__file__).parent))
+        import stand_in  # noqa: F401
 
 
 # At import, so that the workers, which import the parent's script, stand in too.

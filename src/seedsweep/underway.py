@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, read_write
 
 from seedsweep.app import typed_overrides
 from seedsweep.errors import (
@@ -196,8 +196,11 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
     reuse.mend(store)
     before = None if fresh else reuse.interrupted_sweep(store, identity)
     directory = before.directory if before else new_directory
-    if is_new and new_directory != directory:
-        new_directory.rmdir()
+    if before:
+        if is_new and new_directory != directory:
+            new_directory.rmdir()
+        with read_write(config.hydra):
+            config.hydra.sweep.dir = str(directory)  # where launchers look for it, and make one that is missing
     with ownership.claim(directory):
         OmegaConf.save(config, directory / "multirun.yaml")
         name = run.tracking.name or " ".join(typed_overrides(config.hydra)) or "sweep"
