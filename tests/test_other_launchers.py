@@ -2,8 +2,10 @@
 
 import signal
 
+import psutil
 import pytest
 from conftest import Shell, small_data, store_of
+from stand_in_sweep import all_gone
 
 from seedsweep.tracking.reading import find_sweep
 
@@ -46,6 +48,18 @@ def test_an_interrupted_sweep_goes_on_in_its_directory(launched_by):
     assert trying.run() == 0, trying.output
     trying.check_whole()
     assert len(list(trying.directory.glob("multirun/*"))) == 1
+
+
+def test_a_terminated_sweep_takes_joblib_s_processes_along(launched_by):
+    """Those that train at once; the one that cleans up after them goes by itself, and nobody complains."""
+    trying = launched_by("joblib", [1, 2], epochs=100)
+    with trying.started() as process:
+        trying.wait_for(lambda: len(trying.lines("begin")) == 2)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143, trying.output
+        assert all_gone(children, 3)
+    assert trying.output.endswith("stopped at once; the same command goes on\n")
 
 
 def test_a_search_takes_its_suggestions_in_batches(launched_by, full):

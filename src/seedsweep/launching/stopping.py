@@ -59,6 +59,6 @@ def kill_children() -> None:
     """Kill every process that this one has started, and theirs."""
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
-            # Python's own, which cleans up after the others, and ends with this process.
-            if "multiprocessing.resource_tracker" not in " ".join(child.cmdline()):
+            # Python's own and joblib's, which clean up after the others, and end with this process.
+            if "resource_tracker import main" not in " ".join(child.cmdline()):
                 child.kill()
