@@ -1,5 +1,6 @@
 """Launchers that are not ours keep what does not depend on who starts a trial; see docs/launchers.md."""
 
+import os
 import signal
 
 import psutil
@@ -22,6 +23,13 @@ def launched_by(sweep):
         return sweep(seeds, f"hydra/launcher={launcher}", STAND_IN, *arguments, **settings)
 
     return make
+
+
+@pytest.fixture
+def in_full(full):
+    """Leaves a test to the long form: processes of other launchers take seconds to start."""
+    if not full:
+        pytest.skip("the long form of other launchers: --full")
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
@@ -50,6 +58,19 @@ def test_an_interrupted_sweep_goes_on_in_its_directory(launched_by):
     assert len(list(trying.directory.glob("multirun/*"))) == 1
 
 
+def test_a_preempted_job_goes_on(launched_by):
+    """Submitit's signal ends its process, which is begun again and goes on from its checkpoint."""
+    trying = launched_by("submitit_local", [1], epochs=4, EPOCH_SECONDS=0.5)
+    with trying.started() as process:
+        trying.wait_for(lambda: len(trying.lines("epoch")) >= 2)
+        os.kill(int(trying.lines("begin")[0][1]), signal.SIGUSR2)
+        assert process.wait(60) == 0, trying.output
+    trying.check_whole()
+    assert len(trying.lines("begin")) == 2
+    assert trying.repeated() <= 1
+
+
+@pytest.mark.usefixtures("in_full")
 def test_a_terminated_sweep_takes_joblib_s_processes_along(launched_by):
     """Those that train at once; the one that cleans up after them goes by itself, and nobody complains."""
     trying = launched_by("joblib", [1, 2], epochs=100)
@@ -62,23 +83,23 @@ def test_a_terminated_sweep_takes_joblib_s_processes_along(launched_by):
     assert trying.output.endswith("stopped at once; the same command goes on\n")
 
 
-def test_a_search_takes_its_suggestions_in_batches(launched_by, full):
+@pytest.mark.usefixtures("in_full")
+def test_a_search_takes_its_suggestions_in_batches(launched_by):
     """Two at a time, which is the lag of the reproducible order with one slot; then the winner with fresh seeds."""
     space = ["hydra/sweeper=tuner", "opt.learning_rate=tag(log,interval(1e-4,1))"]
     limits = ["hydra.sweeper.max_trials=3", "hydra.sweeper.confirm=2", "epochs=1"]
-    trying = launched_by("joblib" if full else "basic", [1], *space, *limits, EPOCH_SECONDS=0)
+    trying = launched_by("joblib", [1], *space, *limits, EPOCH_SECONDS=0)
     assert trying.run() == 0, trying.output
     trials = find_sweep(store_of(trying.directory), None).trials
     assert sorted(trial.tags.get("suggestion", "winner") for trial in trials) == ["0", "1", "2", "winner", "winner"]
     assert {trial.status for trial in trials} == {"finished"}
 
 
+@pytest.mark.usefixtures("in_full")
 @pytest.mark.train
-def test_every_launcher_trains_the_same_networks(tmp_path, starter, full):
+def test_every_launcher_trains_the_same_networks(tmp_path, starter):
     """The same identities, and the same weights to the last bit."""
     launchers = ["pool", "basic", "joblib", "submitit_local"]
-    if not full:
-        pytest.skip("real networks in processes of all launchers: --full trains them")
     came = {}
     for launcher in launchers:
         directory = tmp_path / launcher

@@ -245,7 +245,7 @@ def _as_ours(error: BaseException, name: str, directory: Path) -> BaseException:
     """Return what a trial raised as one of our errors, or itself where it is one or says to stop."""
     from seedsweep.training import failures
 
-    if isinstance(error, SeedsweepError | KeyboardInterrupt):
+    if isinstance(error, SeedsweepError | KeyboardInterrupt) or _is_requeued(error):
         return error
     if failures.is_no_room(error):
         assert isinstance(error, OSError)
@@ -254,6 +254,14 @@ def _as_ours(error: BaseException, name: str, directory: Path) -> BaseException:
         return OutOfMemory(reason(error))
     log.error("%s crashed", name, exc_info=error)
     return TrialCrashed(reason(error))
+
+
+def _is_requeued(error: BaseException) -> bool:
+    """Tell whether submitit ends this process to begin its job again, in the handler of a signal that it gets then."""
+    if not isinstance(error, SystemExit):
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals["__name__"]).startswith("submitit.")
 
 
 def _no_room(error: OSError, directory: Path) -> CannotWrite:
@@ -268,7 +276,7 @@ def _record_failure(writer: TrialWriter, error: BaseException) -> None:
     from seedsweep.tracking.tags import DIVERGED_TAG, STOPPED_TAG
     from seedsweep.training import checkpoints
 
-    if isinstance(error, Stopped | KeyboardInterrupt):
+    if isinstance(error, Stopped | KeyboardInterrupt | SystemExit):
         writer.fail("interrupted", None, status="KILLED")
         return
     if isinstance(error, Outdone):
