@@ -85,7 +85,7 @@ def test_a_terminated_sweep_takes_joblib_s_processes_along(launched_by):
 
 @pytest.mark.usefixtures("in_full")
 def test_a_search_takes_its_suggestions_in_batches(launched_by):
-    """Two at a time, which is the lag of the reproducible order with one slot; then the winner with fresh seeds."""
+    """Those that the pool would try with one worker, which knows them all; then the winner with fresh seeds."""
     space = ["hydra/sweeper=tuner", "opt.learning_rate=tag(log,interval(1e-4,1))"]
     limits = ["hydra.sweeper.max_trials=3", "hydra.sweeper.confirm=2", "epochs=1"]
     trying = launched_by("joblib", [1], *space, *limits, EPOCH_SECONDS=0)
@@ -93,6 +93,10 @@ def test_a_search_takes_its_suggestions_in_batches(launched_by):
     trials = find_sweep(store_of(trying.directory), None).trials
     assert sorted(trial.tags.get("suggestion", "winner") for trial in trials) == ["0", "1", "2", "winner", "winner"]
     assert {trial.status for trial in trials} == {"finished"}
+    begun = trying.lines("begin")
+    trying.arguments = [text for text in trying.arguments if "launcher=" not in text] + ["hydra.launcher.workers=1"]
+    assert trying.run() == 0, trying.output
+    assert trying.lines("begin") == begun
 
 
 @pytest.mark.usefixtures("in_full")
