@@ -44,20 +44,16 @@ class Cluster:
         self.session = tempfile.mkdtemp(prefix="ray-")
         self.nodes = []
         self.head = self._start(
-            "head",
             "--head",
             f"--port={port}",
             "--num-cpus=0",
             "--include-dashboard=false",
             f"--temp-dir={self.session}",
         )
-        self._wait_for_head()
 
     def add_node(self):
-        """Start one more node."""
-        self.nodes.append(
-            self._start(f"node-{len(list(self.logs.iterdir()))}", f"--address={self.address}", "--num-cpus=1")
-        )
+        """Start one more node; two that start at once on one machine take each other's ports."""
+        self.nodes.append(self._start(f"--address={self.address}", "--num-cpus=1"))
 
     def lose(self, node):
         """Pull a node's plug: all of its processes are gone at once."""
@@ -77,20 +73,19 @@ class Cluster:
                 os.killpg(node.pid, signal.SIGKILL)
             node.wait()
 
-    def _start(self, name, *arguments):
+    def _start(self, *arguments):
         hide = f'mount -t tmpfs none {self.hidden} && exec "$@"'
         command = ["unshare", "--mount", "sh", "-c", hide, "sh", RAY, "start", *arguments, "--block"]
-        with (self.logs / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(
-                command, env=self.environment, stdout=log, stderr=log, cwd="/", start_new_session=True
-            )
-
-    def _wait_for_head(self):
+        log = self.logs / f"{len(list(self.logs.iterdir()))}.log"
+        with log.open("wb") as file:
+            where = {"env": self.environment, "stdout": file, "stderr": file, "cwd": "/"}
+            process = subprocess.Popen(command, start_new_session=True, **where)
         deadline = time.monotonic() + START_SECONDS
-        while b"Ray runtime started" not in (log := (self.logs / "head.log").read_bytes()):
-            assert self.head.poll() is None, log
-            assert time.monotonic() < deadline, log
+        while "Ray runtime started" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
+        return process
 
 
 def can_hide():

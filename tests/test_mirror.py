@@ -105,3 +105,15 @@ def test_a_gap_is_noticed(tmp_path):
 
     with pytest.raises(ValueError, match="shorter"):
         apply([Change(LAST, 9, b"three\n")], tmp_path)
+
+
+def test_journals_of_others(tmp_path):
+    """Whoever watches those beside it hears of their journals, and not of its own."""
+    for name in ("0", "1", "1/deeper", "2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / LAST).write_bytes(name.encode())
+        (tmp_path / name / "checkpoint.bin").write_bytes(b"x")
+
+    found = Mirror(tmp_path, LAST, only_last=True, without="1").changes()
+
+    assert found == [Change(f"0/{LAST}", 0, b"0"), Change(f"2/{LAST}", 0, b"2")]

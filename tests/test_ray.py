@@ -15,7 +15,7 @@ from seedsweep.tracking.reading import find_sweep
 RAY = "hydra/launcher=ray"
 
 
-def trials_of(directory, experiment):
+def trials_of(directory, experiment="seedsweep"):
     sweep = find_sweep(store_of(directory, experiment=experiment), None)
     return sorted(sweep.trials, key=lambda trial: trial.settings["seed"])
 
@@ -61,13 +61,13 @@ def ledger():
 def ray_sweep(sweep, cluster, ledger):
     """A function that makes a `Sweep` of the stand-in on the cluster."""
 
-    def make(seeds, *arguments, faults="{}", seconds=0.5):
-        variables = f"LEDGER:{ledger},EPOCH_SECONDS:'{seconds}',FAULTS:'{faults}'"
+    def make(seeds, *arguments, **settings):
+        variables = f"LEDGER:{ledger}"
         brought = (
             f"hydra.launcher.runtime_env={{worker_process_setup_hook:stand_in.stand_in_here,env_vars:{{{variables}}}}}"
         )
         joined = [RAY, f"hydra.launcher.address='{cluster.address}'", "hydra.launcher.workers=2", brought]
-        made = sweep(seeds, *joined, *arguments, **cluster.variables)
+        made = sweep(seeds, *joined, *arguments, **settings, **cluster.variables)
         ledger.touch()
         made.ledger = ledger
         return made
@@ -124,6 +124,18 @@ def test_a_killed_driver_goes_on(ray_sweep, tally):
     assert trying.repeated() <= 4
     assert trying.trained_after_end() == set()
     tally("Ray: kill -9 the driver, the same command again", 1, 1)
+
+
+@needs_own_disks
+def test_trials_see_those_beside_them(ray_sweep):
+    """The median rule compares with what ended on other machines."""
+    rates = "opt.learning_rate=0.01,0.011,0.012,0.1"
+    trying = ray_sweep([1], rates, "stop=median", "stop.warmup=1", "opt=sgd", epochs=6)
+    assert trying.run() == 0, trying.output
+    # Three are about as good; the last one begins when two have finished, and is the worst of all.
+    ended = {trial.settings["opt.learning_rate"]: trial.status for trial in trials_of(trying.directory)}
+    assert ended.pop("0.1") == "stopped"
+    assert set(ended.values()) == {"finished"}
 
 
 @needs_own_disks

@@ -48,10 +48,12 @@ class Mirror:
         root: the directory; it may not exist yet.
         last: name of the files that tell of the others, and are taken over after them.
         only_last: whether the others are passed over.
+        without: a directory in it that is passed over.
     """
 
-    def __init__(self, root: Path, last: str, *, only_last: bool = False) -> None:
+    def __init__(self, root: Path, last: str, *, only_last: bool = False, without: str | None = None) -> None:
         self._root = root
+        self._without = None if without is None else root / without
         self._last = last
         self._only_last = only_last
         self._known: dict[str, _Known] = {}
@@ -73,7 +75,8 @@ class Mirror:
     def _paths(self) -> list[str]:
         pattern = self._last if self._only_last else "*"
         files = (path for path in self._root.rglob(pattern) if not path.name.endswith(_UNFINISHED) and path.is_file())
-        return sorted(path.relative_to(self._root).as_posix() for path in files)
+        seen = (path for path in files if self._without is None or not path.is_relative_to(self._without))
+        return sorted(path.relative_to(self._root).as_posix() for path in seen)
 
     def _change(self, path: str) -> Change | None:
         file = self._root / path

@@ -6,6 +6,7 @@ a job writes: no disk is shared, and what a lost machine has told is here.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import contextmanager
@@ -36,8 +37,12 @@ if TYPE_CHECKING:
     from seedsweep.launching.screen import Screen
     from seedsweep.launching.slots import Answer
 
+log = logging.getLogger(__name__)
+
 # How long news that was sent before a job's result may take to be here.
 _LATE_SECONDS = 30.0
+# How long nothing may come of a question before it is said that there is no place for it.
+_PATIENCE_SECONDS = 15.0
 # How often a worker is started that ends before it is ready.
 _STARTS = 3
 
@@ -82,8 +87,11 @@ def ask(slot: RaySlot, question: Callable[[], Answer]) -> Answer:
         os.environ.update(environment)
         return question()
 
-    options = slot.needs.options()
-    return ray.get(ray.remote(**options, max_calls=1)(answer).remote())  # type: ignore[no-any-return]
+    asked = ray.remote(**slot.needs.options(), max_calls=1)(answer).remote()
+    if not ray.wait([asked], timeout=_PATIENCE_SECONDS)[0]:
+        log.warning("waiting for a node of the Ray cluster that carries a trial, which needs %s", slot.needs)
+    answered: Answer = ray.get(asked)
+    return answered
 
 
 class CarriedFiles:
@@ -163,9 +171,10 @@ class RayWorker:
         self._timeout = job.policy.timeout
         self._deadline = None if self._timeout is None else time.monotonic() + self._timeout
         before = mirror.Mirror(directory, JOURNAL).changes()
-        others = mirror.Mirror(sweep, JOURNAL, only_last=True) if job.policy.watches_others else None
-        self._incoming.expect(directory, others)
         within = directory.relative_to(sweep).as_posix()
+        # Not the job's own: what it has written since would be lost.
+        others = mirror.Mirror(sweep, JOURNAL, only_last=True, without=within) if job.policy.watches_others else None
+        self._incoming.expect(directory, others)
         assignment = Assignment(cloudpickle.dumps(job.config), within, str(sweep), before, self._files.of(job.config))
         future: Future[Any] = self._actor.run.remote(assignment).future()
         return future
