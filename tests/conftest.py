@@ -5,7 +5,6 @@ import io
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -46,7 +45,9 @@ os.environ |= {
 def pytest_addoption(parser):
     """Where pytest finds it whatever is asked to run."""
     parser.addoption(
-        "--full", action="store_true", help="faults and simulations in their long form, about half an hour"
+        "--full",
+        action="store_true",
+        help="faults and simulations in their long form, about half an hour; installs PostgreSQL where it can",
     )
     parser.addoption("--cold", action="store_true", help="start every command with Python, as a user does; slower")
 
@@ -63,6 +64,7 @@ LONGEST = (
     "test_pool",
     "test_other_launchers",
     "test_bad_inputs",
+    "test_server",
     "test_rows",
     "test_hydra_suites",
     "test_store",
@@ -129,14 +131,6 @@ def sweep(tmp_path, empty_database, starter):
         return Sweep(tmp_path / where, seeds, *arguments, epochs=epochs, starter=starter, **said)
 
     return make
-
-
-@pytest.fixture
-def unused_port():
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

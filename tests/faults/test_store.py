@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 
 import pytest
-import requests
 from conftest import ENVIRONMENT, store_of
+from servers import free_port, mlflow_server
 
 from seedsweep.tracking.answers import AnswerReader
 from seedsweep.tracking.reading import find_sweep
@@ -130,74 +129,35 @@ def fill(disk, leave):
     os.close(descriptor)
 
 
-class Server:
-    """A real MLflow server that can be made to go away, and to come back at the same address."""
-
-    def __init__(self, directory, port):
-        self.directory, self.port = directory, port
-        self.uri = f"http://127.0.0.1:{port}"
-        self.process = None
-
-    def start(self):
-        where = ["--backend-store-uri", f"sqlite:///{self.directory}/server.db"]
-        artifacts = ["--artifacts-destination", str(self.directory / "artifacts"), "--serve-artifacts"]
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        self.process = subprocess.Popen(
-            [*command, *where, *artifacts, "--workers", "1"],
-            cwd=self.directory,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            with suppress(requests.RequestException):
-                if requests.get(f"{self.uri}/health", timeout=2).ok:
-                    return
-            time.sleep(0.2)
-        pytest.fail("the MLflow server did not start")
-
-    def stop(self):
-        if self.process:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
-
-@pytest.fixture
-def server(tmp_path, unused_port, full):
+def test_a_server_that_goes_away(sweep, tmp_path, full, tally):
+    """Training does not wait for it, and everything is there when it is back."""
     if not full:
         pytest.skip("an MLflow server takes a quarter of a minute to start, and does so twice: --full")
-    place = tmp_path / "server"
-    place.mkdir()
-    running = Server(place, unused_port)
-    running.start()
-    yield running
-    with suppress(ProcessLookupError):
-        running.stop()
-
-
-def test_a_server_that_goes_away(sweep, server, tally):
-    """Training does not wait for it, and everything is there when it is back."""
     away, trials = 60, 24
-    trying = sweep(range(1, trials + 1), "hydra.launcher.workers=2", f"tracking.uri={server.uri}")
-    with trying.started() as parent:
+    place, port = tmp_path / "server", free_port()
+    place.mkdir()
+    with ExitStack() as stack:
+        server = stack.enter_context(ExitStack())
+        uri = server.enter_context(mlflow_server(place, port, f"sqlite:///{place}/server.db"))
+        trying = sweep(range(1, trials + 1), "hydra.launcher.workers=2", f"tracking.uri={uri}")
+        parent = stack.enter_context(trying.started())
         trying.wait_for_epochs(4)
-        server.stop()
+        server.close()
         gone = time.monotonic()
         during = len(trying.lines("epoch"))
         while time.monotonic() - gone < away:
             time.sleep(0.1)
         trained = len(trying.lines("epoch")) - during
-        server.start()
+        server.enter_context(mlflow_server(place, port, f"sqlite:///{place}/server.db"))
         assert parent.wait(300) == 0, trying.output
-    # Two workers, half a second an epoch; half of that speed would already be a wait.
-    assert trained > min(away * 2, trials * 4 - during - 4), trained
-    trying.check_whole(uri=server.uri)
-    assert trying.repeated() == 0
-    assert "the store does not answer" in trying.output
-    store = store_of(trying.directory, server.uri)
-    # Its files come over the network, too.
-    assert len(AnswerReader(store).read(find_sweep(store, None).trials[0]).label) > 0
+        # Two workers, half a second an epoch; half of that speed would already be a wait.
+        assert trained > min(away * 2, trials * 4 - during - 4), trained
+        trying.check_whole(uri=uri)
+        assert trying.repeated() == 0
+        assert "the store does not answer" in trying.output
+        store = store_of(trying.directory, uri)
+        # Its files come over the network, too.
+        assert len(AnswerReader(store).read(find_sweep(store, None).trials[0]).label) > 0
     tally(f"MLflow server away for {away} s", 1, 1)
 
 
