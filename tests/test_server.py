@@ -110,3 +110,9 @@ def test_the_second_start_trains_nothing(swept):
     assert [trial.tags["reused_from"] for trial in again.trials] == [trial.run_id for trial in swept.sweep.trials]
     assert [trial.metrics for trial in again.trials] == [trial.metrics for trial in swept.sweep.trials]
     assert [trial.artifacts for trial in again.trials] == [trial.artifacts for trial in swept.sweep.trials]
+
+
+def test_mlflow_prints_nothing_of_its_own(swept):
+    """It would say two lines for each run of a server, between those of the sweep."""
+    assert "View run" not in swept.on_server.output
+    assert swept.uri not in swept.on_server.output
