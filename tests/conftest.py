@@ -56,6 +56,7 @@ def pytest_addoption(parser):
 LONGEST = (
     "test_searches",
     "test_sweep",
+    "test_ray",
     "test_kills",
     "test_reuse",
     "test_determinism",
@@ -71,8 +72,12 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items):
-    """Start the longest files first; within a file nothing changes."""
+def pytest_collection_modifyitems(config, items):
+    """Start the longest files first, and pass over what is for `--full`; within a file nothing changes."""
+    if not config.getoption("--full"):
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(pytest.mark.skip(reason="a long form: --full"))
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 

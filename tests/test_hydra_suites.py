@@ -22,7 +22,7 @@ ALONE = ["hydra.launcher.gpus=[]", "hydra.launcher.workers=1"]
 def test_hydra_discovers_the_launcher_and_the_sweeper():
     """Hydra finds both plugins by itself."""
     found = [plugin.__name__ for kind in (Launcher, Sweeper) for plugin in Plugins.instance().discover(kind)]
-    assert {"PoolLauncher", "GridSweeper"} <= set(found)
+    assert {"PoolLauncher", "RayLauncher", "GridSweeper"} <= set(found)
 
 
 @pytest.mark.parametrize(("launcher_name", "overrides"), [("pool", POOL)])
@@ -35,6 +35,21 @@ class TestPoolLauncher(LauncherTestSuite):
 )
 class TestPoolLauncherIntegration(IntegrationTestSuite):
     """Hydra's suite of whole applications, with our sweeper."""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("launcher_name", "overrides"), [("ray", ["hydra.launcher.workers=2"])])
+class TestRayLauncher(LauncherTestSuite):
+    """Hydra's suite for launchers; all of it joins the one cluster that the first test starts."""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("task_launcher_cfg", "extra_flags"),
+    [({}, ["-m", "hydra/launcher=ray", "hydra/sweeper=grid", "hydra.launcher.workers=1"])],
+)
+class TestRayLauncherIntegration(IntegrationTestSuite):
+    """Hydra's suite of whole applications, each of which starts a cluster of its own."""
 
 
 @pytest.mark.parametrize(

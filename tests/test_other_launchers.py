@@ -25,13 +25,6 @@ def launched_by(sweep):
     return make
 
 
-@pytest.fixture
-def in_full(full):
-    """Leaves a test to the long form: processes of other launchers take seconds to start."""
-    if not full:
-        pytest.skip("the long form of other launchers: --full")
-
-
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
 def test_a_failure_costs_itself_only_and_the_pool_takes_the_rest(launched_by, launcher):
     """To the pool they are the same trials of the same sweep, and it trains the one that is left."""
@@ -70,7 +63,7 @@ def test_a_preempted_job_goes_on(launched_by):
     assert trying.repeated() <= 1
 
 
-@pytest.mark.usefixtures("in_full")
+@pytest.mark.full
 def test_a_terminated_sweep_takes_joblib_s_processes_along(launched_by):
     """Those that train at once; the one that cleans up after them goes by itself, and nobody complains."""
     trying = launched_by("joblib", [1, 2], epochs=100)
@@ -83,7 +76,7 @@ def test_a_terminated_sweep_takes_joblib_s_processes_along(launched_by):
     assert trying.output.endswith("stopped at once; the same command goes on\n")
 
 
-@pytest.mark.usefixtures("in_full")
+@pytest.mark.full
 def test_a_search_takes_its_suggestions_in_batches(launched_by):
     """Those that the pool would try with one worker, which knows them all; then the winner with fresh seeds."""
     space = ["hydra/sweeper=tuner", "opt.learning_rate=tag(log,interval(1e-4,1))"]
@@ -99,7 +92,7 @@ def test_a_search_takes_its_suggestions_in_batches(launched_by):
     assert trying.lines("begin") == begun
 
 
-@pytest.mark.usefixtures("in_full")
+@pytest.mark.full
 @pytest.mark.train
 def test_every_launcher_trains_the_same_networks(tmp_path, starter):
     """The same identities, and the same weights to the last bit."""

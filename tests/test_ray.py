@@ -81,6 +81,7 @@ def actors():
     return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.full
 @needs_own_disks
 def test_a_killed_worker_costs_an_epoch_at_most(ray_sweep, tally):
     """The trial goes on from its last whole epoch in a new process, though that process finds no file of it."""
@@ -110,6 +111,7 @@ def test_a_lost_node_costs_an_epoch_at_most(ray_sweep, cluster, tally):
     tally("Ray: a node lost in mid-trial", 1, 1)
 
 
+@pytest.mark.full
 @needs_own_disks
 def test_a_killed_driver_goes_on(ray_sweep, tally):
     """Its workers end, and the same command has what they had told."""
@@ -129,15 +131,16 @@ def test_a_killed_driver_goes_on(ray_sweep, tally):
 @needs_own_disks
 def test_trials_see_those_beside_them(ray_sweep):
     """The median rule compares with what ended on other machines."""
-    rates = "opt.learning_rate=0.01,0.011,0.012,0.1"
+    rates = "opt.learning_rate=0.01,0.011,0.012,0.013,0.1"
     trying = ray_sweep([1], rates, "stop=median", "stop.warmup=1", "opt=sgd", epochs=6)
     assert trying.run() == 0, trying.output
-    # Three are about as good; the last one begins when two have finished, and is the worst of all.
+    # Four are about as good; the last one begins when three have finished, and is the worst of all.
     ended = {trial.settings["opt.learning_rate"]: trial.status for trial in trials_of(trying.directory)}
     assert ended.pop("0.1") == "stopped"
     assert set(ended.values()) == {"finished"}
 
 
+@pytest.mark.full
 @needs_own_disks
 def test_ctrl_c_keeps_what_is_whole(ray_sweep, tally):
     """Running trials stop, what they have is kept, and the same command goes on."""
