@@ -79,7 +79,7 @@ def test_is_what_hydra_composes(loader, sweep):
     _ = config.hydra.sweep.dir  # its answer is the same in all jobs
     compositions = Compositions(loader, config)
 
-    for overrides in [*CASES, *reversed(CASES)]:
+    for overrides in [*CASES, *CASES[1:4]]:
         composed, expected = compositions.compose(overrides), loader.load_sweep_config(config, overrides)
 
         assert OmegaConf.to_yaml(composed) == OmegaConf.to_yaml(expected), overrides

@@ -25,7 +25,7 @@ def launched_by(sweep):
     return make
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+@pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.full)])
 def test_a_failure_costs_itself_only_and_the_pool_takes_the_rest(launched_by, launcher):
     """To the pool they are the same trials of the same sweep, and it trains the one that is left."""
     trying = launched_by(launcher, [1, 2], faults={"2": ["raise", 1]})

@@ -97,6 +97,7 @@ def test_a_killed_worker_costs_an_epoch_at_most(ray_sweep, tally):
     tally("Ray: kill -9 a worker in mid-epoch", 1, 1)
 
 
+@pytest.mark.full
 @needs_own_disks
 def test_a_lost_node_costs_an_epoch_at_most(ray_sweep, cluster, tally):
     """Its trial goes on elsewhere, from what the driver was told of it."""
@@ -128,6 +129,7 @@ def test_a_killed_driver_goes_on(ray_sweep, tally):
     tally("Ray: kill -9 the driver, the same command again", 1, 1)
 
 
+@pytest.mark.full
 @needs_own_disks
 def test_trials_see_those_beside_them(ray_sweep):
     """The median rule compares with what ended on other machines."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
-
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -31,4 +29,4 @@ class Policy:
     def of(cls, config: DictConfig) -> Policy:
         """Read the policy from a sweep's config; an application that has no such settings gets the defaults."""
         said = {name: config.get(name, getattr(cls, name)) for name in ("timeout", "retries", "max_failures")}
-        return cls(**said, watches_others=OmegaConf.select(config, "stop.name") == "median")
+        return cls(**said, watches_others=(config.get("stop") or {}).get("name") == "median")
