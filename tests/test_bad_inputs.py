@@ -1,9 +1,11 @@
 """Bad input gets two lines that say what to type, exit code 2, and nothing is created."""
 
+import http.server
 import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from conftest import CONF, ROOT, Shell
 
 from seedsweep.errors import BadInput
 from seedsweep.tracking import databases
+from seedsweep.tracking.store import existing_store
 
 # Arguments, what the first line must say, what the second must.
 CASES = [
@@ -191,6 +194,29 @@ def test_a_store_that_cannot_be_used_is_said(shell, uri, what):
     assert what in ended.err
     assert "started" not in ended.out
     assert shell.seedsweep("table", "--uri", uri).code == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "fix"), [(401, "MLFLOW_TRACKING_USERNAME"), (403, "--allowed-hosts"), (404, "sqlite")]
+)
+def test_a_server_that_lets_nobody_in_is_said(answer, fix):
+    """What to do depends on its answer."""
+
+    class Door(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(answer)
+
+        def log_message(self, *words):
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(BadInput) as refused:
+            existing_store(f"http://127.0.0.1:{server.server_port}", "seedsweep")
+        server.shutdown()
+
+    assert fix in refused.value.fix
+    assert str(answer) in refused.value.what
 
 
 def make_foreign(path):

@@ -116,10 +116,14 @@ class RayActor:
 
     def run(self, job: Assignment) -> tuple[bytes, News]:
         """Run one job; what it came to, and the last news of it."""
-        config: DictConfig = cloudpickle.loads(job.config)
         with self._at_home(job) as home:
-            config.hydra.sweep.dir = str(home)
-            result = worker.run_config(config, lambda came: _as_on_driver(came, home, Path(job.sweep)))
+
+            def load() -> DictConfig:
+                config: DictConfig = cloudpickle.loads(job.config)
+                config.hydra.sweep.dir = str(home)
+                return config
+
+            result = worker.run_loaded(load, lambda came: _as_on_driver(came, home, Path(job.sweep)))
             with self._lock:
                 last = self._take(looks=2)  # the second finds what was missed at the first
                 self._mirror = None

@@ -154,7 +154,7 @@ def connect(address: str | None, runtime_env: Mapping[str, Any]) -> None:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     elif address != "auto":
-        _check_guarded(address)
+        check_guarded(address)
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
@@ -183,13 +183,13 @@ def connect(address: str | None, runtime_env: Mapping[str, Any]) -> None:
             ) from error
     if address == "auto":
         try:
-            _check_guarded(ray.get_runtime_context().gcs_address)
+            check_guarded(ray.get_runtime_context().gcs_address)
         except BadInput:
             ray.shutdown()
             raise
 
 
-def _check_guarded(address: str) -> None:
+def check_guarded(address: str) -> None:
     """Check that not anybody on the network can run code in a cluster.
 
     Raises:

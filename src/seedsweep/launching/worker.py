@@ -113,35 +113,32 @@ def run(job: bytes) -> bytes:
         job: a pickled config, composed and numbered.
 
     Returns:
-        See `run_config`.
+        See `run_loaded`.
     """
-    return run_config(cloudpickle.loads(job))
+    return run_loaded(lambda: cloudpickle.loads(job))
 
 
-def run_config(config: DictConfig, mend: Callable[[JobReturn], None] = lambda _: None) -> bytes:
+def run_loaded(load: Callable[[], DictConfig], mend: Callable[[JobReturn], None] = lambda _: None) -> bytes:
     """Run one job.
 
     Args:
-        config: composed and numbered.
-        mend: changes what Hydra says of it.
+        load: gives its config anew, composed and numbered.
+        mend: changes what is told of it.
 
     Returns:
         A pickled `JobResult`. Whatever the task raised stands in it, `SystemExit` too.
     """
-    from hydra.core.utils import JobStatus, run_job
+    from hydra.core.utils import JobStatus
+
+    from seedsweep.launching.hydra_job import run_job
 
     assert _shared is not None
     try:
-        came = run_job(
-            task_function=_shared.task_function,
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-            hydra_context=_shared.hydra_context,
-        )
+        came = run_job(_shared.task_function, load, _shared.hydra_context)
     except BaseException as error:  # noqa: BLE001 - a worker meets its trial here; nothing may end the worker
         # The parent will raise this: one trial's sys.exit must not end the sweep there.
         told = error if isinstance(error, Exception) else TrialCrashed(reason(error))
+        config: Any = load()
         return _pickled(failed(list(config.hydra.overrides.task), told, config, traceback.format_exc()))
     mend(came)
     # Ours say in one line what happened, and keep their traceback with the run.

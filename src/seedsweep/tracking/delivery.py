@@ -45,7 +45,7 @@ _JOIN_SECONDS = 10.0
 
 def is_refusal(error: Exception, store: Store) -> bool:
     """Tell whether the store itself has said no; what a proxy before it says may pass."""
-    itself = MlflowException if store.file is not None else RestException
+    itself = RestException if store.is_server else MlflowException
     return isinstance(error, itself) and error.error_code in _REFUSALS
 
 

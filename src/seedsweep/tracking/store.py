@@ -37,6 +37,13 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
+# What a server wants that runs and lets nobody in, by its answer.
+_AT_THE_DOOR = {
+    401: "MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=… in the environment",
+    403: "a user who may write there, or `mlflow server --allowed-hosts` with this address",
+}
+
+
 @dataclass(frozen=True)
 class Store:
     """One experiment in one MLflow store.
@@ -53,6 +60,11 @@ class Store:
     def file(self) -> Path | None:
         """The database's file, or None where a server keeps it."""
         return Path(self.uri.removeprefix(databases.SQLITE)) if self.uri.startswith(databases.SQLITE) else None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether a server stands before the database, which may be away or behind a proxy."""
+        return self.uri.startswith(("http://", "https://", "databricks"))
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -117,10 +129,12 @@ def _create(file: Path) -> None:
 def unusable(uri: str, error: Exception) -> BadInput:
     """Build the error for a store that does not open."""
     lines = str(error).strip().splitlines()
+    fix = "tracking.uri=sqlite:///mlflow.db, or the address of an MLflow server that runs"
+    status = next((known for known in _AT_THE_DOOR if f"error code {known}" in str(error)), 0)
     return BadInput(
         f"cannot use the store {uri}: {lines[0] if lines else type(error).__name__}",
         where="tracking.uri",
-        fix="tracking.uri=sqlite:///mlflow.db, or the address of an MLflow server that runs",
+        fix=_AT_THE_DOOR.get(status, fix),
     )
 
 

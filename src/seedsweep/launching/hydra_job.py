@@ -1,0 +1,117 @@
+"""Runs one job as `hydra.core.utils.run_job` does, in half the time.
+
+Hydra copies the whole config of a job five times, node by node. Here it is unpickled twice more instead, each of which
+costs a sixth of a copy. What a job sees, and what it leaves in its directory, is the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import version
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import (
+    JobReturn,
+    JobRuntime,
+    JobStatus,
+    _flush_loggers,
+    _save_config,
+    configure_log,
+    env_override,
+)
+from omegaconf import OmegaConf, open_dict, read_write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
+
+
+def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_context: HydraContext) -> JobReturn:
+    """Run a job in the directory that its config names.
+
+    Args:
+        task_function: what to run.
+        load: gives the job's config anew, composed and numbered; its keys are the task's, and `hydra`.
+        hydra_context: whose callbacks are called.
+
+    Returns:
+        What it came to; an exception of the task stands in it.
+    """
+    config: Any = load()
+    with _current(config):
+        output = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
+        _enter(config, output)
+        job, job_hydra = _without_hydra(load(), config), _only_hydra(load(), config, output)
+        came = JobReturn(list(config.hydra.overrides.task), job, job_hydra)
+        output.mkdir(parents=True, exist_ok=True)
+        with _working_directory(output, chdir=config.hydra.job.chdir) as came.working_dir:
+            configure_log(config.hydra.job_logging, config.hydra.verbose)
+            if config.hydra.output_subdir is not None:
+                kept = Path(config.hydra.runtime.output_dir, config.hydra.output_subdir)
+                _save_config(job, "config.yaml", kept)
+                _save_config(job_hydra, "hydra.yaml", kept)
+                _save_config(config.hydra.overrides.task, "overrides.yaml", kept)
+            with env_override(job_hydra.hydra.job.env_set):
+                hydra_context.callbacks.on_job_start(config=config, task_function=task_function)
+                try:
+                    came.return_value = task_function(job)
+                    came.status = JobStatus.COMPLETED
+                except Exception as error:  # noqa: BLE001 - whatever the task raises is what it came to
+                    came.return_value = error
+                    came.status = JobStatus.FAILED
+            came.task_name = JobRuntime.instance().get("name")
+            _flush_loggers()
+            hydra_context.callbacks.on_job_end(config=config, job_return=came)
+    return came
+
+
+@contextlib.contextmanager
+def _current(config: DictConfig) -> Iterator[None]:
+    """Make a config the one that `${hydra:…}` is resolved in."""
+    state: Any = HydraConfig.instance()
+    before, state.cfg = state.cfg, config
+    try:
+        yield
+    finally:
+        state.cfg = before
+
+
+@contextlib.contextmanager
+def _working_directory(output: Path, *, chdir: bool | None) -> Iterator[str]:
+    """Run in a job's directory where that is asked for, or was Hydra's default for the application's version base."""
+    if chdir or (chdir is None and not version.base_at_least("1.2")):
+        with contextlib.chdir(output):
+            yield str(output)
+    else:
+        yield str(Path.cwd())
+
+
+def _enter(config: Any, output: Path) -> None:
+    """Say in a config where its job works, after which nothing of Hydra's changes in it."""
+    with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = str(output.absolute())
+    OmegaConf.set_readonly(config.hydra, value=True)
+
+
+def _without_hydra(copy: DictConfig, config: DictConfig) -> DictConfig:
+    """Return what the task sees."""
+    # What a resolver has answered once, such as the time, it answers again.
+    OmegaConf.copy_cache(from_config=config, to_config=copy)
+    with read_write(copy), open_dict(copy):
+        del copy["hydra"]
+    return copy
+
+
+def _only_hydra(copy: DictConfig, config: DictConfig, output: Path) -> DictConfig:
+    """Return what is told of the job."""
+    OmegaConf.copy_cache(from_config=config, to_config=copy)
+    _enter(copy, output)
+    with read_write(copy), open_dict(copy):
+        for key in [key for key in copy if key != "hydra"]:
+            del copy[key]
+    OmegaConf.set_struct(copy, value=None)
+    return copy

@@ -1,0 +1,102 @@
+"""A job that is run here sees and leaves what it would with Hydra's own `run_job`."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import run_job as hydras
+from hydra.types import HydraContext, RunMode
+from omegaconf import OmegaConf
+from test_composing import alike
+
+from seedsweep.launching.hydra_job import run_job
+
+CONFIG = """
+n: 1
+when: ${now:%f}
+place: ${hydra:runtime.output_dir}
+deep: {list: [1, "${n}"], none: null}
+hydra:
+  sweep: {dir: "jobs/${now:%f}", subdir: "${n}-${hydra.job.num}"}
+  job: {env_set: {SEEN_BY_JOB: "${hydra:job.name}"}}
+  job_logging: {version: 1}
+"""
+
+seen = []
+
+
+def task(config):
+    """Notes all that a job can see of its surroundings."""
+    hydra = HydraConfig.get()
+    seen.append(
+        {
+            "config": OmegaConf.to_container(config, resolve=True),
+            "directory": Path.cwd(),
+            "output": hydra.runtime.output_dir,
+            "subdir": hydra.sweep.subdir,
+            "readonly": OmegaConf.is_readonly(hydra),
+            "struct": OmegaConf.is_struct(config),
+            "variable": os.environ.get("SEEN_BY_JOB"),
+        }
+    )
+    if config.n == 3:
+        raise ValueError("on purpose")
+    return config.n
+
+
+def files_below(directory):
+    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["n=2", "hydra.job.chdir=true"],
+        ["n=3"],
+        ["hydra.output_subdir=null"],
+        ["hydra.output_subdir=kept", "deep.none=7"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("hydra_restore_singletons")
+def test_is_what_hydra_does(tmp_path, monkeypatch, overrides):
+    """The same surroundings, the same files, the same answer."""
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    came = []
+    with initialize_config_dir(str(tmp_path), version_base="1.3", job_name="app"):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+        _ = master.hydra.sweep.dir, master.when  # answered once, for all jobs
+        job = loader.load_sweep_config(master, overrides)
+        job.hydra.job.num, job.hydra.job.id = 5, "app_5"
+        context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
+        pickled = pickle.dumps(job)
+        keys = {"job_dir_key": "hydra.sweep.dir", "job_subdir_key": "hydra.sweep.subdir"}
+        monkeypatch.chdir(tmp_path)
+        before = HydraConfig.instance().cfg
+        seen.clear()
+        left = []
+        for run in (
+            lambda: hydras(task, pickle.loads(pickled), hydra_context=context, **keys),
+            lambda: run_job(task, lambda: pickle.loads(pickled), context),
+        ):
+            came.append(run())
+            left.append(files_below(tmp_path / "jobs"))
+            assert HydraConfig.instance().cfg is before
+            assert Path.cwd() == tmp_path
+
+    ours, expected = came[1], came[0]
+    assert seen[1] == seen[0]
+    assert left[1] == left[0]
+    for name in ("overrides", "working_dir", "task_name", "status"):
+        assert getattr(ours, name) == getattr(expected, name), name
+    assert repr(ours._return_value) == repr(expected._return_value)
+    assert alike(ours.cfg, expected.cfg)
+    assert OmegaConf.to_container(ours.hydra_cfg) == OmegaConf.to_container(expected.hydra_cfg)
+    assert OmegaConf.is_readonly(ours.hydra_cfg.hydra)
