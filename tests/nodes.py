@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import ENVIRONMENT
+from servers import free_port
 
 START_SECONDS = 120
 RAY = str(Path(sys.executable).parent / "ray")
@@ -33,9 +34,7 @@ class Cluster:
         self.variables = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         here = str(Path(__file__).parent)
         self.environment = {**ENVIRONMENT, **self.variables, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": here}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port, self.client_port = free_port(), free_port()
         # The address that Ray itself would choose: of the interface that leads outside.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(("192.0.2.1", 9))
@@ -46,14 +45,17 @@ class Cluster:
         self.head = self._start(
             "--head",
             f"--port={port}",
+            f"--ray-client-server-port={self.client_port}",
             "--num-cpus=0",
             "--include-dashboard=false",
             f"--temp-dir={self.session}",
         )
 
-    def add_node(self):
+    def add_node(self, *arguments):
         """Start one more node; two that start at once on one machine take each other's ports."""
-        self.nodes.append(self._start(f"--address={self.address}", "--num-cpus=1"))
+        node = self._start(f"--address={self.address}", "--num-cpus=1", *arguments)
+        self.nodes.append(node)
+        return node
 
     def lose(self, node):
         """Pull a node's plug: all of its processes are gone at once."""

@@ -1,14 +1,20 @@
 """The launcher `ray`: the same results as on one machine, from machines that share nothing, and nothing lost."""
 
+import json
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import small_data, store_of
 from nodes import Cluster, needs_own_disks
+from servers import free_port, mlflow_server, postgresql
 
 from seedsweep.tracking.reading import find_sweep
 
@@ -61,12 +67,12 @@ def ledger():
 def ray_sweep(sweep, cluster, ledger):
     """A function that makes a `Sweep` of the stand-in on the cluster."""
 
-    def make(seeds, *arguments, **settings):
-        variables = f"LEDGER:{ledger}"
+    def make(seeds, *arguments, address=None, **settings):
+        variables = f"LEDGER:{ledger},FAULTS:'{json.dumps(settings.pop('faults', {})).replace(' ', '')}'"
         brought = (
             f"hydra.launcher.runtime_env={{worker_process_setup_hook:stand_in.stand_in_here,env_vars:{{{variables}}}}}"
         )
-        joined = [RAY, f"hydra.launcher.address='{cluster.address}'", "hydra.launcher.workers=2", brought]
+        joined = [RAY, f"hydra.launcher.address='{address or cluster.address}'", "hydra.launcher.workers=2", brought]
         made = sweep(seeds, *joined, *arguments, **settings, **cluster.variables)
         ledger.touch()
         made.ledger = ledger
@@ -156,3 +162,84 @@ def test_ctrl_c_keeps_what_is_whole(ray_sweep, tally):
     trying.check_whole()
     assert trying.repeated() <= 2
     tally("Ray: Ctrl-C, the same command again", 1, 1)
+
+
+@pytest.mark.full
+@needs_own_disks
+@pytest.mark.parametrize("way", ["client", "auto"])
+def test_every_way_to_join(ray_sweep, cluster, way):
+    """From outside through Ray's client, and without naming what this machine knows."""
+    if way == "client":
+        address, told = f"ray://{cluster.address.rpartition(':')[0]}:{cluster.client_port}", {}
+    else:
+        address, told = "auto", {"RAY_ADDRESS": cluster.address}
+    trying = ray_sweep([1, 2], address=address, epochs=2, **told)
+    assert trying.run() == 0, trying.output
+    trying.check_whole()
+
+
+@pytest.mark.full
+@needs_own_disks
+def test_a_hang_is_ended_by_its_timeout(ray_sweep, tally):
+    """It is not begun again, and its place is taken by the next trial."""
+    trying = ray_sweep(range(1, 5), "timeout=6", faults={"2": ["hang", 9]})
+    began = time.monotonic()
+    assert trying.run() == 1, trying.output
+    assert time.monotonic() - began < 90
+    assert "TimedOut: took longer than timeout=6 s" in trying.output
+    _, trials = trying.runs()
+    assert sorted((run.data.params["seed"], run.info.status) for run in trials) == [
+        ("1", "FINISHED"),
+        ("2", "FAILED"),
+        ("3", "FINISHED"),
+        ("4", "FINISHED"),
+    ]
+    tally("Ray: a hang, ended by its timeout", 1, 1)
+
+
+@pytest.mark.full
+@needs_own_disks
+def test_a_server_with_postgresql_that_goes_away(ray_sweep, tmp_path, tally):
+    """The nodes need no access to it; training does not wait, and everything is there when it is back."""
+    place, port = tmp_path / "server", free_port()
+    place.mkdir()
+    with ExitStack() as stack:
+        database = stack.enter_context(postgresql(install=True))
+        server = stack.enter_context(ExitStack())
+        uri = server.enter_context(mlflow_server(place, port, database))
+        trying = ray_sweep(range(1, 13), f"tracking.uri={uri}")
+        driver = stack.enter_context(trying.started())
+        trying.wait_for_epochs(4)
+        server.close()
+        gone = time.monotonic()
+        time.sleep(60)
+        server.enter_context(mlflow_server(place, port, database))
+        away = time.monotonic() - gone
+        assert driver.wait(300) == 0, trying.output
+        trying.check_whole(uri=uri)
+        assert trying.repeated() == 0
+        assert "the store does not answer" in trying.output
+    tally("Ray: MLflow server on PostgreSQL away for 60 s", 1, 1, away)
+
+
+@pytest.mark.full
+@needs_own_disks
+def test_two_trials_share_a_gpu(cluster):
+    """With half a GPU each they are given the same one, whole ones are given apart, and TensorFlow leaves room."""
+    asked = """
+import os, sys
+from seedsweep.launching.ray_cluster import Needs, find_slots
+import ray
+slots = find_slots(sys.argv[1], Needs(0.1, float(sys.argv[2]), None, {}), None, {})
+question = lambda: (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
+print(len(slots), *slots[0].ask(question))
+"""
+    node = cluster.add_node("--num-gpus=2")
+    try:
+        for part, count in ((0.5, 4), (1, 2), (2, 1)):
+            command = [sys.executable, "-c", asked, cluster.address, str(part)]
+            told = subprocess.run(command, env=cluster.environment, check=True, capture_output=True, text=True).stdout
+            number, devices, growth = told.split()[-3:]
+            assert (int(number), len(devices.split(",")), growth) == (count, max(int(part), 1), "true")
+    finally:
+        cluster.lose(node)

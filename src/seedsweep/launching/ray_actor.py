@@ -1,7 +1,8 @@
-"""What happens inside a Ray worker: it enters its slot once, then runs one job after another in a directory of its own.
+"""What happens inside a Ray worker: it enters its slot once, then runs one job after another.
 
-Whatever a job writes there is told to the driver while it runs, so that no disk has to be shared, and nothing is lost
-with a machine. Ray itself is imported by `ray_worker`.
+Where the sweep's directory is not on this machine, a job has one of its own, and whatever it writes there is told to
+the driver while it runs: no disk has to be shared, and nothing is lost with a machine. Ray itself is imported by
+`ray_worker`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
-import shutil
 import tempfile
 import threading
 import time
@@ -76,6 +76,7 @@ class Assignment:
         config: pickled, composed and numbered.
         directory: its own, within its sweep's.
         sweep: the sweep's directory on the driver's machine.
+        proof: a file in it that is nowhere else.
         before: what is in the job's directory already.
         files: what the task calls a file that it reads → that file.
     """
@@ -83,6 +84,7 @@ class Assignment:
     config: bytes
     directory: str
     sweep: str
+    proof: str
     before: Sequence[Change]
     files: Mapping[tuple[str, str | None], Carried]
 
@@ -101,7 +103,7 @@ class RayActor:
         self._woken = threading.Event()
         self._number = 0
         self._mirror: mirror.Mirror | None = None
-        self._sweep = Path(tempfile.gettempdir())
+        self._home: Path | None = None
         self._checked: set[Path] = set()
         relay.report_to(self._log)
         worker.enter(environment, shared)
@@ -143,7 +145,8 @@ class RayActor:
 
     def hear(self, changes: Sequence[Change]) -> None:
         """Take over what the jobs beside this one have written."""
-        mirror.apply(changes, self._sweep)
+        if self._home:
+            mirror.apply(changes, self._home)
 
     def stop(self) -> None:
         """Ask the job to stop, or end the process where it cannot."""
@@ -161,21 +164,23 @@ class RayActor:
 
     @contextmanager
     def _at_home(self, job: Assignment) -> Iterator[Path]:
-        """Give the job a directory of this machine that has what the driver's has, and files to read."""
-        home = Path(tempfile.mkdtemp(prefix="seedsweep-"))
-        try:
-            self._sweep = home
+        """Give the job files to read, and the sweep's directory, or one that has what the driver's has."""
+        carrying_of(worker.task_function()).receive({told: self._copy(file) for told, file in job.files.items()})
+        if Path(job.proof).is_file() and os.access(job.sweep, os.W_OK):
+            yield Path(job.sweep)
+            return
+        with tempfile.TemporaryDirectory(prefix="seedsweep-", ignore_cleanup_errors=True) as name:
+            home = Path(name)
             own = home / job.directory
             mirror.apply(job.before, own)
             watching = mirror.Mirror(own, JOURNAL)
             watching.changes()  # the driver has it
-            carrying_of(worker.task_function()).receive({told: self._copy(file) for told, file in job.files.items()})
             with self._lock:
                 self._mirror = watching
+            self._home = home
             with elsewhere.known_as(home, Path(job.sweep)):
                 yield home
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
+            self._home = None
 
     def _copy(self, file: Carried) -> Path:
         """Return a file with that content: the driver's own, or the copy of all workers of this machine."""

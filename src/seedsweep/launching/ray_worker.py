@@ -1,17 +1,18 @@
 """A worker somewhere in a Ray cluster, as the driver sees it: one actor, replaced when it is lost.
 
-An actor and not a task a job: its process keeps TensorFlow, and the GPU that it was given. The driver writes down what
-a job writes: no disk is shared, and what a lost machine has told is here.
+An actor and not a task a job: its process keeps TensorFlow, and the GPU that it was given. What a job writes on another
+machine the driver writes down here: no disk has to be shared, and what a lost machine has told is not lost.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import cloudpickle
 import ray
@@ -27,6 +28,7 @@ from seedsweep.trials.record import JOURNAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
+    from types import TracebackType
 
     from omegaconf import DictConfig
 
@@ -59,14 +61,14 @@ def ray_workers(
         screen: shows what they log.
         task_function: what they run.
     """
-    files = CarriedFiles(task_function)
     reference = ray.put(shared)
-    workers = [RayWorker(slot, reference, screen, files) for slot in slots]
-    try:
-        yield workers
-    finally:
-        for worker in workers:
-            worker.stop()
+    with CarriedFiles(task_function) as files:
+        workers = [RayWorker(slot, reference, screen, files) for slot in slots]
+        try:
+            yield workers
+        finally:
+            for worker in workers:
+                worker.stop()
 
 
 def _actor_class(slot: RaySlot) -> Any:
@@ -95,16 +97,34 @@ def ask(slot: RaySlot, question: Callable[[], Answer]) -> Answer:
 
 
 class CarriedFiles:
-    """The files that a task's jobs read, each put into the object store once.
+    """The files that a task's jobs read, each put into the object store once, and those by which workers see a disk.
 
     Args:
-        task_function: says which they are.
+        task_function: says which files its jobs read.
     """
 
     def __init__(self, task_function: object) -> None:
         self.environment = dict(carrying_of(task_function).environment())
         self._carrying = carrying_of(task_function)
         self._known: dict[Path, Carried] = {}
+        self._proofs: dict[Path, Path] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for proof in self._proofs.values():
+            proof.unlink(missing_ok=True)
+
+    def proof_in(self, directory: Path) -> Path:
+        """Return a file by which a worker knows that it sees a directory of this machine."""
+        if directory not in self._proofs:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._proofs[directory] = directory / f".driver-{secrets.token_hex(16)}"
+            self._proofs[directory].touch()
+        return self._proofs[directory]
 
     def of(self, config: DictConfig) -> Mapping[tuple[str, str | None], Carried]:
         """Return the files that a config's job reads, by what the task calls them."""
@@ -175,7 +195,14 @@ class RayWorker:
         # Not the job's own: what it has written since would be lost.
         others = mirror.Mirror(sweep, JOURNAL, only_last=True, without=within) if job.policy.watches_others else None
         self._incoming.expect(directory, others)
-        assignment = Assignment(cloudpickle.dumps(job.config), within, str(sweep), before, self._files.of(job.config))
+        assignment = Assignment(
+            config=cloudpickle.dumps(job.config),
+            directory=within,
+            sweep=str(sweep),
+            proof=str(self._files.proof_in(sweep)),
+            before=before,
+            files=self._files.of(job.config),
+        )
         future: Future[Any] = self._actor.run.remote(assignment).future()
         return future
 
