@@ -80,7 +80,10 @@ class Cluster:
         command = ["unshare", "--mount", "sh", "-c", hide, "sh", RAY, "start", *arguments, "--block"]
         log = self.logs / f"{len(list(self.logs.iterdir()))}.log"
         with log.open("wb") as file:
-            where = {"env": self.environment, "stdout": file, "stderr": file, "cwd": "/"}
+            # What the suite hides, a node that is to have GPUs must not be told.
+            hides = {} if any("gpus" in word for word in arguments) else {"CUDA_VISIBLE_DEVICES": "-1"}
+            environment = {key: word for key, word in self.environment.items() if key != "CUDA_VISIBLE_DEVICES"} | hides
+            where = {"env": environment, "stdout": file, "stderr": file, "cwd": "/"}
             process = subprocess.Popen(command, start_new_session=True, **where)
         deadline = time.monotonic() + START_SECONDS
         while "Ray runtime started" not in log.read_text():

@@ -175,7 +175,8 @@ def test_every_way_to_join(ray_sweep, cluster, way):
         address, told = "auto", {"RAY_ADDRESS": cluster.address}
     trying = ray_sweep([1, 2], address=address, epochs=2, **told)
     assert trying.run() == 0, trying.output
-    trying.check_whole()
+    # Ray's client does not run the hook by which workers stand in: these are real networks.
+    assert [trial.status for trial in trials_of(trying.directory)] == ["finished"] * 2
 
 
 @pytest.mark.full
