@@ -231,7 +231,7 @@ def test_two_trials_share_a_gpu(cluster):
 import os, sys
 from seedsweep.launching.ray_cluster import Needs, find_slots
 import ray
-slots = find_slots(sys.argv[1], Needs(0.1, float(sys.argv[2]), None, {}), None, {})
+slots = find_slots(sys.argv[1], Needs(0.1, float(sys.argv[2]), None, {}), None, {}, {})
 question = lambda: (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
 print(len(slots), *slots[0].ask(question))
 """

@@ -66,6 +66,7 @@ class RayLauncher(SourceLauncher):
 
     def find_slots(self, threads: int) -> Sequence[Any]:
         """Join the cluster, or start one, and return where trials can run in it."""
+        from seedsweep.launching.carrying import carrying_of
         from seedsweep.launching.ray_cluster import Needs, find_slots, own_code
 
         num_cpus, *others = self.needs
@@ -73,7 +74,7 @@ class RayLauncher(SourceLauncher):
         brought = self.runtime_env
         if brought is None:
             brought = {} if self.address is None else own_code()
-        return find_slots(self.address, needs, self.count, brought)
+        return find_slots(self.address, needs, self.count, brought, carrying_of(self.task_function).environment())
 
     def workers(self, slots: Sequence[Any], shared: bytes, screen: Any) -> AbstractContextManager[Sequence[Any]]:
         """Give an actor for each slot."""

@@ -99,7 +99,13 @@ class RaySlot(Slot):
         return ask(self, question)
 
 
-def find_slots(address: str | None, needs: Needs, workers: Any, runtime_env: Mapping[str, Any]) -> list[RaySlot]:
+def find_slots(
+    address: str | None,
+    needs: Needs,
+    workers: Any,
+    runtime_env: Mapping[str, Any],
+    environment: Mapping[str, str],
+) -> list[RaySlot]:
     """Join a cluster, or start one, and return where trials can run in it at once.
 
     Args:
@@ -107,6 +113,7 @@ def find_slots(address: str | None, needs: Needs, workers: Any, runtime_env: Map
         needs: of one trial.
         workers: how many trials run at once; None takes as many as the nodes carry.
         runtime_env: what Ray brings to the nodes.
+        environment: what else a trial must find in its environment there.
 
     Raises:
         BadInput: there is no such cluster, it is open to anybody, or none of its nodes carries a trial.
@@ -139,7 +146,7 @@ def find_slots(address: str | None, needs: Needs, workers: Any, runtime_env: Map
     # Which GPU it is, Ray says to each worker.
     gpu = None if needs.num_gpus else "-1"
     names = [f"worker {number}" for number in range(workers or count)]
-    return [RaySlot(name, environment_of(name, gpu), needs) for name in names]
+    return [RaySlot(name, {**environment, **environment_of(name, gpu)}, needs) for name in names]
 
 
 def connect(address: str | None, runtime_env: Mapping[str, Any]) -> None:

@@ -104,7 +104,6 @@ class CarriedFiles:
     """
 
     def __init__(self, task_function: object) -> None:
-        self.environment = dict(carrying_of(task_function).environment())
         self._carrying = carrying_of(task_function)
         self._known: dict[Path, Carried] = {}
         self._proofs: dict[Path, Path] = {}
@@ -166,9 +165,7 @@ class RayWorker:
             BadInput: it does not start.
         """
         if self._actor is None:
-            self._actor = _actor_class(self._slot).remote(
-                {**self._files.environment, **self._slot.environment}, self._shared
-            )
+            self._actor = _actor_class(self._slot).remote(dict(self._slot.environment), self._shared)
             self._ready = self._actor.ready.remote().future()
         if self._ready is None or not self._ready.done():
             return self._ready
@@ -257,7 +254,7 @@ class _Incoming:
         self._changed = threading.Condition()
         self._directory: Path | None = None
         self._others: mirror.Mirror | None = None
-        self._trouble: OSError | None = None
+        self._trouble: OSError | ValueError | None = None
         self._closed = False
 
     def listen_to(self, actor: Any) -> None:
@@ -282,7 +279,7 @@ class _Incoming:
             self._take(news)
             if self._trouble:
                 raise CannotWrite(
-                    f"cannot write {self._trouble.filename or self._directory}: {self._trouble.strerror}",
+                    f"cannot write what a trial has told to {self._directory}: {self._trouble}",
                     "nothing is lost: free space or permission there, and the same command goes on",
                 )
 
@@ -311,10 +308,11 @@ class _Incoming:
         for record in news.records:
             self._screen.show(record)
         try:
-            if self._directory:
+            # What follows something that could not be written would leave a gap.
+            if self._directory and not self._trouble:
                 mirror.apply(news.changes, self._directory)
-        except OSError as error:
-            self._trouble = self._trouble or error
+        except (OSError, ValueError) as error:
+            self._trouble = error
 
 
 def _directories(config: DictConfig) -> tuple[Path, Path]:
