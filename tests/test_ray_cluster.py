@@ -97,10 +97,10 @@ def test_a_wrong_setting_starts_nothing(shell):
 
 def test_what_cannot_be_written_here_ends_the_sweep(tmp_path):
     """A full disk of the driver's is said as such, and what follows on it leaves no gap."""
-    from seedsweep.launching.ray_worker import _Incoming
+    from seedsweep.launching.ray_incoming import Incoming
 
     (tmp_path / "job").write_text("a file where the directory should be")
-    incoming = _Incoming(screen=None)
+    incoming = Incoming(screen=None)
     incoming.expect(tmp_path / "job", None)
     incoming._take(News(1, (), [Change("journal.jsonl", 0, b"one\n")]))
 

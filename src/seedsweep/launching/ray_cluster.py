@@ -7,6 +7,7 @@ other that is not on this machine alone (https://docs.ray.io/en/latest/ray-secur
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import secrets
 import signal
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from seedsweep.launching.slots import Answer
+
+
+log = logging.getLogger(__name__)
+
+# How long nothing may come of a question before it is said that there is no place for it.
+_PATIENCE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -94,9 +101,19 @@ class RaySlot(Slot):
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """Return what a call gives in a worker of the cluster."""
-        from seedsweep.launching.ray_worker import ask
+        import ray
 
-        return ask(self, question)
+        environment = dict(self.environment)
+
+        def answer() -> Answer:
+            os.environ.update(environment)
+            return question()
+
+        asked = ray.remote(**self.needs.options(), max_calls=1)(answer).remote()
+        if not ray.wait([asked], timeout=_PATIENCE_SECONDS)[0]:
+            log.warning("waiting for a node of the Ray cluster that carries a trial, which needs %s", self.needs)
+        answered: Answer = ray.get(asked)
+        return answered
 
 
 def find_slots(

@@ -6,45 +6,34 @@ machine the driver writes down here: no disk has to be shared, and what a lost m
 
 from __future__ import annotations
 
-import logging
-import secrets
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import ray
 from hydra.core.hydra_config import HydraConfig
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError, RayError, RayTaskError, RuntimeEnvSetupError
 
-from seedsweep.errors import BadInput, CannotWrite, OutOfMemory, TimedOut, TrialError, WorkerDied
+from seedsweep.errors import BadInput, OutOfMemory, TimedOut, TrialError, WorkerDied
 from seedsweep.launching import mirror
-from seedsweep.launching.carrying import carrying_of
-from seedsweep.launching.ray_actor import Assignment, Carried, RayActor, sha256_of
+from seedsweep.launching.ray_actor import Assignment, RayActor
+from seedsweep.launching.ray_files import CarriedFiles
+from seedsweep.launching.ray_incoming import Incoming
 from seedsweep.trials.record import JOURNAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
-    from types import TracebackType
 
     from omegaconf import DictConfig
 
     from seedsweep.launching.jobs import Job
-    from seedsweep.launching.ray_actor import News
     from seedsweep.launching.ray_cluster import RaySlot
     from seedsweep.launching.results import JobResult
     from seedsweep.launching.screen import Screen
-    from seedsweep.launching.slots import Answer
 
-log = logging.getLogger(__name__)
-
-# How long news that was sent before a job's result may take to be here.
-_LATE_SECONDS = 30.0
-# How long nothing may come of a question before it is said that there is no place for it.
-_PATIENCE_SECONDS = 15.0
 # How often a worker is started that ends before it is ready.
 _STARTS = 3
 
@@ -79,62 +68,6 @@ def _actor_class(slot: RaySlot) -> Any:
     return ray.remote(**slot.needs.options(), concurrency_groups={"talk": 3}, max_restarts=0)(kind)
 
 
-def ask(slot: RaySlot, question: Callable[[], Answer]) -> Answer:
-    """Return what a call gives in a worker of the cluster."""
-    environment = dict(slot.environment)
-
-    def answer() -> Answer:
-        import os
-
-        os.environ.update(environment)
-        return question()
-
-    asked = ray.remote(**slot.needs.options(), max_calls=1)(answer).remote()
-    if not ray.wait([asked], timeout=_PATIENCE_SECONDS)[0]:
-        log.warning("waiting for a node of the Ray cluster that carries a trial, which needs %s", slot.needs)
-    answered: Answer = ray.get(asked)
-    return answered
-
-
-class CarriedFiles:
-    """The files that a task's jobs read, each put into the object store once, and those by which workers see a disk.
-
-    Args:
-        task_function: says which files its jobs read.
-    """
-
-    def __init__(self, task_function: object) -> None:
-        self._carrying = carrying_of(task_function)
-        self._known: dict[Path, Carried] = {}
-        self._proofs: dict[Path, Path] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for proof in self._proofs.values():
-            proof.unlink(missing_ok=True)
-
-    def proof_in(self, directory: Path) -> Path:
-        """Return a file by which a worker knows that it sees a directory of this machine."""
-        if directory not in self._proofs:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._proofs[directory] = directory / f".driver-{secrets.token_hex(16)}"
-            self._proofs[directory].touch()
-        return self._proofs[directory]
-
-    def of(self, config: DictConfig) -> Mapping[tuple[str, str | None], Carried]:
-        """Return the files that a config's job reads, by what the task calls them."""
-        return {told: self._carried(path) for told, path in self._carrying.files(config).items()}
-
-    def _carried(self, path: Path) -> Carried:
-        if path not in self._known:
-            self._known[path] = Carried(str(path), sha256_of(path), ray.put(path.read_bytes()))
-        return self._known[path]
-
-
 class RayWorker:
     """Runs one job at a time in an actor.
 
@@ -156,7 +89,7 @@ class RayWorker:
         self._starts = 0
         self._deadline: float | None = None
         self._timeout: float | None = None
-        self._incoming = _Incoming(screen)
+        self._incoming = Incoming(screen)
 
     def starting(self) -> Future[Any] | None:
         """Return what is done when it can take a job; None when it can.
@@ -178,7 +111,7 @@ class RayWorker:
                 raise _does_not_start(error) from error
             return self.starting()
         self._ready, self._starts = None, 0
-        self._incoming = _Incoming(self._screen)
+        self._incoming = Incoming(self._screen)
         self._incoming.listen_to(self._actor)
         return None
 
@@ -243,76 +176,6 @@ class RayWorker:
             ray.kill(self._actor)
             self._incoming.close()
             self._actor = self._ready = None
-
-
-class _Incoming:
-    """Takes in what a worker tells, in its order, from a thread of its own."""
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._taken = 0
-        self._changed = threading.Condition()
-        self._directory: Path | None = None
-        self._others: mirror.Mirror | None = None
-        self._trouble: OSError | ValueError | None = None
-        self._closed = False
-
-    def listen_to(self, actor: Any) -> None:
-        """Take in what an actor tells from now on."""
-        threading.Thread(target=self._listen, args=(actor,), name="ray-worker", daemon=True).start()
-
-    def expect(self, directory: Path, others: mirror.Mirror | None) -> None:
-        """Write what comes from now on to a job's directory."""
-        with self._changed:
-            self._directory, self._others, self._trouble = directory, others, None
-
-    def take_last(self, news: News) -> None:
-        """Take in the last news of a job, after all that came before.
-
-        Raises:
-            CannotWrite: it cannot be written.
-            TimeoutError: what came before did not arrive.
-        """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._taken == news.number - 1, timeout=_LATE_SECONDS):
-                raise TimeoutError
-            self._take(news)
-            if self._trouble:
-                raise CannotWrite(
-                    f"cannot write what a trial has told to {self._directory}: {self._trouble}",
-                    "nothing is lost: free space or permission there, and the same command goes on",
-                )
-
-    def close(self) -> None:
-        """Take in nothing more."""
-        with self._changed:
-            self._closed = True
-
-    def _listen(self, actor: Any) -> None:
-        while not self._closed:
-            try:
-                news = ray.get(actor.news.remote())
-            except (RayError, ConnectionError):
-                return
-            with self._changed:
-                if self._closed:
-                    return
-                self._take(news)
-                others = self._others.changes() if self._others else []
-                self._changed.notify_all()
-            if others:
-                actor.hear.remote(others)
-
-    def _take(self, news: News) -> None:
-        self._taken = news.number
-        for record in news.records:
-            self._screen.show(record)
-        try:
-            # What follows something that could not be written would leave a gap.
-            if self._directory and not self._trouble:
-                mirror.apply(news.changes, self._directory)
-        except (OSError, ValueError) as error:
-            self._trouble = error
 
 
 def _directories(config: DictConfig) -> tuple[Path, Path]:

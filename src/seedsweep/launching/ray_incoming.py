@@ -1,0 +1,91 @@
+"""What Ray workers tell the driver, taken in: records are shown, and a job's directory is kept as it is on its node."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray.exceptions import RayError
+
+from seedsweep.errors import CannotWrite
+from seedsweep.launching import mirror
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seedsweep.launching.ray_actor import News
+    from seedsweep.launching.screen import Screen
+
+# How long news that was sent before a job's result may take to be here.
+_LATE_SECONDS = 30.0
+
+
+class Incoming:
+    """Takes in what a worker tells, in its order, from a thread of its own."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._taken = 0
+        self._changed = threading.Condition()
+        self._directory: Path | None = None
+        self._others: mirror.Mirror | None = None
+        self._trouble: OSError | ValueError | None = None
+        self._closed = False
+
+    def listen_to(self, actor: Any) -> None:
+        """Take in what an actor tells from now on."""
+        threading.Thread(target=self._listen, args=(actor,), name="ray-worker", daemon=True).start()
+
+    def expect(self, directory: Path, others: mirror.Mirror | None) -> None:
+        """Write what comes from now on to a job's directory."""
+        with self._changed:
+            self._directory, self._others, self._trouble = directory, others, None
+
+    def take_last(self, news: News) -> None:
+        """Take in the last news of a job, after all that came before.
+
+        Raises:
+            CannotWrite: it cannot be written.
+            TimeoutError: what came before did not arrive.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._taken == news.number - 1, timeout=_LATE_SECONDS):
+                raise TimeoutError
+            self._take(news)
+            if self._trouble:
+                raise CannotWrite(
+                    f"cannot write what a trial has told to {self._directory}: {self._trouble}",
+                    "nothing is lost: free space or permission there, and the same command goes on",
+                )
+
+    def close(self) -> None:
+        """Take in nothing more."""
+        with self._changed:
+            self._closed = True
+
+    def _listen(self, actor: Any) -> None:
+        while not self._closed:
+            try:
+                news = ray.get(actor.news.remote())
+            except (RayError, ConnectionError):
+                return
+            with self._changed:
+                if self._closed:
+                    return
+                self._take(news)
+                others = self._others.changes() if self._others else []
+                self._changed.notify_all()
+            if others:
+                actor.hear.remote(others)
+
+    def _take(self, news: News) -> None:
+        self._taken = news.number
+        for record in news.records:
+            self._screen.show(record)
+        try:
+            # What follows something that could not be written would leave a gap.
+            if self._directory and not self._trouble:
+                mirror.apply(news.changes, self._directory)
+        except (OSError, ValueError) as error:
+            self._trouble = error
