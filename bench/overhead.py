@@ -44,13 +44,14 @@ def launch(launcher_name, trials):
             launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=context, task_function=nothing, config=config
             )
-            done = [launcher.launch([["n=1"]] * 2, 0), time.perf_counter()]
+            done = [launcher.launch([["n=1"]] * 2, 0), time.perf_counter(), time.process_time()]
             results = launcher.launch([[f"n={number}"] for number in range(trials)], 2)
             seconds = time.perf_counter() - done[1]
+            busy = time.process_time() - done[2]
         assert len(results) == trials
         assert all(result.status is JobStatus.COMPLETED for result in results)
     size = psutil.Process().memory_full_info().uss
-    print(json.dumps({"seconds": seconds, "bytes": size}))
+    print(json.dumps({"seconds": seconds, "busy": busy, "bytes": size}))
 
 
 def measured(launcher_name, trials):
@@ -73,7 +74,8 @@ def main():
     for name in chosen.launchers:
         few = measured(name, WARM_UP)
         more = measured(name, WARM_UP + MEASURED)
-        print(f"{name}: {(more['seconds'] - few['seconds']) / MEASURED * 1e3:.1f} ms a trial", flush=True)
+        each, own = ((more[key] - few[key]) / MEASURED * 1e3 for key in ("seconds", "busy"))
+        print(f"{name}: {each:.1f} ms a trial, of which the driver computes {own:.1f} ms", flush=True)
         if chosen.memory:
             many = measured(name, MANY)
             print(f"{name}: {(many['bytes'] - few['bytes']) / 2**20:.0f} MiB more after {MANY:,} trials", flush=True)
