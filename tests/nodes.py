@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -74,6 +75,7 @@ class Cluster:
                         process.kill()
                 os.killpg(node.pid, signal.SIGKILL)
             node.wait()
+        shutil.rmtree(self.session, ignore_errors=True)
 
     def _start(self, *arguments):
         hide = f'mount -t tmpfs none {self.hidden} && exec "$@"'
