@@ -4,10 +4,8 @@ import sys
 
 import pytest
 
-from seedsweep.errors import BadInput, CannotWrite
+from seedsweep.errors import BadInput
 from seedsweep.launching import ray_cluster
-from seedsweep.launching.mirror import Change
-from seedsweep.launching.ray_actor import News
 from seedsweep.launching.ray_cluster import Needs
 
 TWO_GPUS = {"CPU": 16.0, "GPU": 2.0, "memory": 64e9, "big_disk": 1.0}
@@ -93,16 +91,3 @@ def test_a_wrong_setting_starts_nothing(shell):
     assert ended.code == 2
     assert "hydra.launcher.num_gpus must be a number ≥ 0, got -1" in ended.err
     assert list(shell.directory.iterdir()) == []
-
-
-def test_what_cannot_be_written_here_ends_the_sweep(tmp_path):
-    """A full disk of the driver's is said as such, and what follows on it leaves no gap."""
-    from seedsweep.launching.ray_incoming import Incoming
-
-    (tmp_path / "job").write_text("a file where the directory should be")
-    incoming = Incoming(screen=None)
-    incoming.expect(tmp_path / "job", None)
-    incoming._take(News(1, (), [Change("journal.jsonl", 0, b"one\n")]))
-
-    with pytest.raises(CannotWrite, match="cannot write what a trial has told to"):
-        incoming.take_last(News(2, (), [Change("journal.jsonl", 4, b"two\n")]))

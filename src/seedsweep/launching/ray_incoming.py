@@ -42,6 +42,32 @@ class Incoming:
         with self._changed:
             self._directory, self._others, self._trouble = directory, others, None
 
+    def take(self, news: News, patience: float | None = None) -> None:
+        """Take in news, after all that were told before it.
+
+        Args:
+            news: what a worker told.
+            patience: seconds to wait for what was told before; None: until it is here, or this is closed.
+
+        Raises:
+            TimeoutError: what was told before did not arrive.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._closed or self._taken == news.number - 1, patience):
+                raise TimeoutError
+            if self._closed:
+                return
+            self._taken = news.number
+            self._changed.notify_all()
+            for record in news.records:
+                self._screen.show(record)
+            try:
+                # What follows something that could not be written would leave a gap.
+                if self._directory and not self._trouble:
+                    mirror.apply(news.changes, self._directory)
+            except (OSError, ValueError) as error:
+                self._trouble = error
+
     def take_last(self, news: News) -> None:
         """Take in the last news of a job, after all that came before.
 
@@ -49,20 +75,18 @@ class Incoming:
             CannotWrite: it cannot be written.
             TimeoutError: what came before did not arrive.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._taken == news.number - 1, timeout=_LATE_SECONDS):
-                raise TimeoutError
-            self._take(news)
-            if self._trouble:
-                raise CannotWrite(
-                    f"cannot write what a trial has told to {self._directory}: {self._trouble}",
-                    "nothing is lost: free space or permission there, and the same command goes on",
-                )
+        self.take(news, _LATE_SECONDS)
+        if self._trouble:
+            raise CannotWrite(
+                f"cannot write what a trial has told to {self._directory}: {self._trouble}",
+                "nothing is lost: free space or permission there, and the same command goes on",
+            )
 
     def close(self) -> None:
         """Take in nothing more."""
         with self._changed:
             self._closed = True
+            self._changed.notify_all()
 
     def _listen(self, actor: Any) -> None:
         while not self._closed:
@@ -70,22 +94,9 @@ class Incoming:
                 news = ray.get(actor.news.remote())
             except (RayError, ConnectionError):
                 return
+            # News from after a job's result can be here before the driver has taken the result.
+            self.take(news)
             with self._changed:
-                if self._closed:
-                    return
-                self._take(news)
                 others = self._others.changes() if self._others else []
-                self._changed.notify_all()
             if others:
                 actor.hear.remote(others)
-
-    def _take(self, news: News) -> None:
-        self._taken = news.number
-        for record in news.records:
-            self._screen.show(record)
-        try:
-            # What follows something that could not be written would leave a gap.
-            if self._directory and not self._trouble:
-                mirror.apply(news.changes, self._directory)
-        except (OSError, ValueError) as error:
-            self._trouble = error
