@@ -1,11 +1,11 @@
 """A search, wired: suggestions → trials → scores → suggestions; then its winner again, with fresh seeds.
 
-Not here: what is suggested and when, see `searching`; trials that are all known beforehand, see `sweeps`.
+Not here: what is suggested and when, see `searching`; a suggestion's trial, see `search_trials`; trials that are all
+known beforehand, see `sweeps`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import math
@@ -21,6 +21,7 @@ from seedsweep.launching.results import error_of
 from seedsweep.planning import TrialPlanner
 from seedsweep.reporting.ranking import best_so_far, is_suggestion, ranking_of
 from seedsweep.search_checks import check_space
+from seedsweep.search_trials import SearchTrials
 from seedsweep.searching.messages import Pause
 from seedsweep.searching.process import KerasTunerProcess
 from seedsweep.searching.record import Record
@@ -29,11 +30,10 @@ from seedsweep.searching.search import Search
 from seedsweep.tracking.tags import DIVERGED_TAG, PLANNED_TAG, SEARCH_TAG
 from seedsweep.trials.identity import plan_id
 from seedsweep.trials.record import SearchRecord, is_better_when_greater
-from seedsweep.trials.variants import SEPARATOR
 from seedsweep.underway import cannot_write, launched, underway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from hydra.core.config_loader import ConfigLoader
     from hydra.core.utils import JobReturn
@@ -44,17 +44,16 @@ if TYPE_CHECKING:
     from seedsweep.launching.slots import Slot
     from seedsweep.planning import Planned
     from seedsweep.searching.search import Suggestion
-    from seedsweep.searching.space import Axis, Space
+    from seedsweep.searching.space import Space
     from seedsweep.searching.wanted import Wanted
     from seedsweep.tracking.delivery import Courier
-    from seedsweep.trials.record import SweepRecord, TrialRecord
+    from seedsweep.trials.record import SweepRecord
     from seedsweep.underway import Underway
 
 log = logging.getLogger(__name__)
 
 # A constant lag of two suggestions a slot: one in it, one to go on with while another slot's takes long.
 _LAG_PER_SLOT = 2
-WINNER = "winner"
 
 
 def run_search(
@@ -151,9 +150,8 @@ class _Search:
     ) -> None:
         self.total = told.suggestions + told.confirm
         self.at_once = _LAG_PER_SLOT * told.slots
-        self._space = space
         self._told = told
-        self._planner = planner
+        self._trials = SearchTrials(space, told, planner, sweep, first)
         self._underway = sweep
         self._first = first
         try:
@@ -163,12 +161,10 @@ class _Search:
             raise cannot_write(error, sweep.directory) from error
         lag = _LAG_PER_SLOT * told.slots if told.order == "reproducible" else None
         self._schedule = Schedule(search, lag, record)
-        self._known = self._known_trials()
         self._scored = self._replayed(record)
         self._waiting = deque(s for s in self._schedule.replayed if s.number not in self._scored)
         self._in_flight: dict[int, Suggestion] = {s.number: s for s in self._waiting}
         self._suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
-        self._planned: dict[int, Planned] = {}
         self._confirming: deque[Planned] | None = None
         self._given: list[Planned] = []
         self._courier: Courier | None = None
@@ -177,17 +173,11 @@ class _Search:
         if record.events:
             log.info("replayed: %d suggestions, %d with a score", len(self._schedule.replayed), len(self._scored))
 
-    def _known_trials(self) -> dict[int, TrialRecord]:
-        from seedsweep.tracking.reading import trials_by_job
-
-        sweep = self._underway
-        return trials_by_job(sweep.store, sweep.parent.run_id) if sweep.resumed else {}
-
     def _replayed(self, record: Record) -> dict[int, _Scored]:
         suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
         scores = {event.number: event.score for event in record.events if hasattr(event, "score")}
-        done = {number for number, trial in self._known.items() if trial.status == "finished"}
-        return {number: _Scored(suggestions[number], score, number in done) for number, score in scores.items()}
+        finished = self._trials.has_finished
+        return {number: _Scored(suggestions[number], score, finished(number)) for number, score in scores.items()}
 
     def run(self, launch: Callable[[JobSource], list[JobReturn]]) -> list[JobReturn]:
         from seedsweep.tracking.delivery import Courier
@@ -251,67 +241,20 @@ class _Search:
 
     def _begin(self, suggestion: Suggestion) -> Given | None:
         """Return a suggestion's trial, unless its score is known already."""
-        from seedsweep import reuse
-
         self._suggestions[suggestion.number] = suggestion
         try:
-            planned = self._plan(suggestion)
+            planned = self._trials.suggested(suggestion)
         except BadInput as error:
-            log.warning("suggestion %s cannot be trained: %s", _name(suggestion, self._space.axes), error.what)
+            log.warning("suggestion %s cannot be trained: %s", self._trials.name(suggestion), error.what)
             self._score(suggestion.number, None, finished=False)
             return None
-        if done := self._ended_before(planned):
+        if done := self._trials.ended_before(planned):
             score = done.metrics.get(self._told.objective) if done.status in ("finished", "stopped") else None
             self._score(suggestion.number, score, finished=done.status == "finished")
             return None
-        places = reuse.directories(self._tried(planned))
-        if suggestion.continues is not None:
-            before = self._plan(self._suggestions[suggestion.continues])
-            places += [self._underway.directory / before.place, *reuse.directories(self._tried(before))]
-        self._underway.fetch_checkpoint(planned, places)
+        continues = None if suggestion.continues is None else self._suggestions[suggestion.continues]
+        self._trials.fetch_checkpoint(planned, continues)
         return self._give(planned)
-
-    def _plan(self, suggestion: Suggestion) -> Planned:
-        """Compose and check a suggestion's trial.
-
-        Raises:
-            BadInput: its values do not go together.
-        """
-        if suggestion.number not in self._planned:
-            places = {"suggestion": suggestion.number}
-            overrides = self._space.overrides(suggestion.values)
-            if suggestion.epochs is not None:
-                hyperband = {"bracket": suggestion.bracket, "rung": suggestion.rung, "continues": suggestion.continues}
-                places |= {name: number for name, number in hyperband.items() if number is not None}
-                overrides.append(f"epochs={suggestion.epochs}")
-            name = _name(suggestion, self._space.axes)
-            self._planned[suggestion.number] = self._planner.plan(overrides, suggestion.number, name, places)
-        return self._planned[suggestion.number]
-
-    def _ended_before(self, planned: Planned) -> TrialRecord | None:
-        """Return the run that spares a trial its training, which this sweep has from now on."""
-        from seedsweep import reuse
-
-        tested = planned.search is None
-        own = self._known.get(planned.number)
-        same = own is not None and own.tags.get("trial_id") == planned.described.trial_id
-        if own and same and (reuse.has_ended(own, tested=tested) or own.status == "stopped"):
-            return own
-        if self._underway.is_rerun:
-            return None
-        done = reuse.ended(self._tried(planned), tested=tested)
-        if done:
-            reuse.link_ended(self._underway.store, done, planned.described, self._underway.parent.run_id)
-            if own:
-                self._underway.store.client.delete_run(own.run_id)  # the link stands for it from now on
-        return done
-
-    def _tried(self, planned: Planned) -> list[TrialRecord]:
-        from seedsweep import reuse
-
-        if self._underway.is_rerun:
-            return []
-        return reuse.earlier_runs(self._underway.store, planned.described.trial_id)
 
     def _give(self, planned: Planned) -> Given:
         assert self._courier is not None
@@ -340,31 +283,13 @@ class _Search:
         winner = self._winner()
         if winner is None:
             return deque()
-        log.info("winner: %s", _name(winner, self._space.axes))
-        overrides = self._space.overrides(winner.values)
-        if winner.epochs is not None:
-            overrides.append(f"epochs={winner.epochs}")
-        if self._first.trial.stop.name == "median":
-            overrides.append("stop.name=none")  # or the bad seeds would drop out of the mean
-        seeds = [self._first.trial.seed + 1 + place for place in range(self._told.confirm)]
-        plans = [
-            self._planner.plan([*overrides, f"seed={seed}"], self._told.suggestions + place, WINNER, None)
-            for place, seed in enumerate(seeds)
-        ]
-        from seedsweep import reuse
-
-        for planned in plans:
-            own = self._known.get(planned.number)
-            if own and own.tags.get("trial_id") != planned.described.trial_id:
-                self._underway.store.client.delete_run(own.run_id)  # it confirmed another winner
-                del self._known[planned.number]
-        left = [planned for planned in plans if not self._ended_before(planned)]
+        log.info("winner: %s", self._trials.name(winner))
+        left = self._trials.confirming(winner)
         for planned in left:
-            self._underway.fetch_checkpoint(planned, reuse.directories(self._tried(planned)))
+            self._trials.fetch_checkpoint(planned)
         return deque(left)
 
     def _close(self, *, done: bool, pictures: bool) -> SweepRecord:
-        from seedsweep import reuse
         from seedsweep.tracking.reading import read_sweep
         from seedsweep.tracking.settling import patiently
 
@@ -378,25 +303,6 @@ class _Search:
             patiently(store, lambda: parent.curve(f"best_{self._told.objective}", known))
         self._underway.publish(sweep, pictures=pictures and self._first.execution.pictures)
         if done:
-            for suggestion in self._suggestions.values():
-                if suggestion.epochs is not None:
-                    with contextlib.suppress(BadInput):  # one that was never trained
-                        reuse.forget_checkpoint(self._underway.directory / self._plan(suggestion).place)
+            self._trials.forget_checkpoints(self._suggestions.values())
         self._underway.close("FINISHED" if done else "KILLED")
         return sweep
-
-
-def _name(suggestion: Suggestion, axes: Sequence[Axis]) -> str:
-    """Return what people tell a suggestion by: its number, and the values that it has."""
-    parts = [_part(axis, suggestion.values) for axis in axes]
-    if suggestion.epochs is not None:
-        parts.append(f"epochs={suggestion.epochs}")
-    return f"#{suggestion.number} {SEPARATOR.join(parts)}"
-
-
-def _part(axis: Axis, values: Mapping[str, str]) -> str:
-    text = values[axis.key]
-    leaf = axis.key.rpartition(".")[2]
-    if axis.texts:
-        return text if leaf in ("model", "opt") else f"{leaf}={text}"
-    return f"{leaf}={float(text):.3g}"

@@ -1,0 +1,154 @@
+"""The trials of a search: what each is called, composed once, and looked for among those that were trained before.
+
+Not here: which are suggested, see `searching`; when they run and what follows from it, see `searches`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from seedsweep.errors import BadInput
+from seedsweep.trials.variants import SEPARATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from seedsweep.config import RunConfig
+    from seedsweep.planning import Planned, TrialPlanner
+    from seedsweep.searching.search import Suggestion
+    from seedsweep.searching.space import Axis, Space
+    from seedsweep.trials.record import SearchRecord, TrialRecord
+    from seedsweep.underway import Underway
+
+WINNER = "winner"
+
+
+class SearchTrials:
+    """The trials of a search whose parent run is open.
+
+    Args:
+        space: what is searched.
+        told: the search's settings.
+        planner: composes and checks a trial.
+        sweep: what the search and its results are kept in.
+        first: the settings that all trials share.
+    """
+
+    def __init__(
+        self, space: Space, told: SearchRecord, planner: TrialPlanner, sweep: Underway, first: RunConfig
+    ) -> None:
+        self._space = space
+        self._told = told
+        self._planner = planner
+        self._underway = sweep
+        self._first = first
+        self._planned: dict[int, Planned] = {}
+        self._known = _in_store(sweep)
+
+    def has_finished(self, number: int) -> bool:
+        """Tell whether this search has trained a suggestion to its end before it was interrupted."""
+        return number in self._known and self._known[number].status == "finished"
+
+    def name(self, suggestion: Suggestion) -> str:
+        """Return what people tell a suggestion by: its number, and the values that it has."""
+        parts = [_part(axis, suggestion.values) for axis in self._space.axes]
+        if suggestion.epochs is not None:
+            parts.append(f"epochs={suggestion.epochs}")
+        return f"#{suggestion.number} {SEPARATOR.join(parts)}"
+
+    def suggested(self, suggestion: Suggestion) -> Planned:
+        """Compose and check a suggestion's trial.
+
+        Raises:
+            BadInput: its values do not go together.
+        """
+        if suggestion.number not in self._planned:
+            places = {"suggestion": suggestion.number}
+            overrides = self._overrides(suggestion)
+            if suggestion.epochs is not None:
+                hyperband = {"bracket": suggestion.bracket, "rung": suggestion.rung, "continues": suggestion.continues}
+                places |= {name: number for name, number in hyperband.items() if number is not None}
+            planned = self._planner.plan(overrides, suggestion.number, self.name(suggestion), places)
+            self._planned[suggestion.number] = planned
+        return self._planned[suggestion.number]
+
+    def confirming(self, winner: Suggestion) -> list[Planned]:
+        """Return the trials that are left to confirm a winner: its values, with fresh seeds."""
+        overrides = self._overrides(winner)
+        if self._first.trial.stop.name == "median":
+            overrides.append("stop.name=none")  # or the bad seeds would drop out of the mean
+        seeds = [self._first.trial.seed + 1 + place for place in range(self._told.confirm)]
+        plans = [
+            self._planner.plan([*overrides, f"seed={seed}"], self._told.suggestions + place, WINNER, None)
+            for place, seed in enumerate(seeds)
+        ]
+        for planned in plans:
+            own = self._known.get(planned.number)
+            if own and own.tags.get("trial_id") != planned.described.trial_id:
+                self._underway.store.client.delete_run(own.run_id)  # it confirmed another winner
+                del self._known[planned.number]
+        return [planned for planned in plans if not self.ended_before(planned)]
+
+    def ended_before(self, planned: Planned) -> TrialRecord | None:
+        """Return the run that spares a trial its training, which this search has from now on."""
+        from seedsweep import reuse
+
+        tested = planned.search is None
+        own = self._known.get(planned.number)
+        same = own is not None and own.tags.get("trial_id") == planned.described.trial_id
+        if own and same and (reuse.has_ended(own, tested=tested) or own.status == "stopped"):
+            return own
+        if self._underway.is_rerun:
+            return None
+        done = reuse.ended(self._tried(planned), tested=tested)
+        if done:
+            reuse.link_ended(self._underway.store, done, planned.described, self._underway.parent.run_id)
+            if own:
+                self._underway.store.client.delete_run(own.run_id)  # the link stands for it from now on
+        return done
+
+    def fetch_checkpoint(self, planned: Planned, continues: Suggestion | None = None) -> None:
+        """Give a trial the checkpoint to go on from: its own, or that of the suggestion which it continues."""
+        from seedsweep import reuse
+
+        places = reuse.directories(self._tried(planned))
+        if continues is not None:
+            before = self.suggested(continues)
+            places += [self._underway.directory / before.place, *reuse.directories(self._tried(before))]
+        self._underway.fetch_checkpoint(planned, places)
+
+    def forget_checkpoints(self, suggestions: Iterable[Suggestion]) -> None:
+        """Remove what was kept for later rungs."""
+        from seedsweep import reuse
+
+        for suggestion in suggestions:
+            if suggestion.epochs is not None:
+                with contextlib.suppress(BadInput):  # one that was never trained
+                    reuse.forget_checkpoint(self._underway.directory / self.suggested(suggestion).place)
+
+    def _overrides(self, suggestion: Suggestion) -> list[str]:
+        overrides = self._space.overrides(suggestion.values)
+        return overrides if suggestion.epochs is None else [*overrides, f"epochs={suggestion.epochs}"]
+
+    def _tried(self, planned: Planned) -> list[TrialRecord]:
+        from seedsweep import reuse
+
+        if self._underway.is_rerun:
+            return []
+        return reuse.earlier_runs(self._underway.store, planned.described.trial_id)
+
+
+def _in_store(sweep: Underway) -> dict[int, TrialRecord]:
+    """Return what a search that goes on has brought to the store before: job number → trial."""
+    from seedsweep.tracking.reading import trials_by_job
+
+    return trials_by_job(sweep.store, sweep.parent.run_id) if sweep.resumed else {}
+
+
+def _part(axis: Axis, values: Mapping[str, str]) -> str:
+    text = values[axis.key]
+    leaf = axis.key.rpartition(".")[2]
+    if axis.texts:
+        return text if leaf in ("model", "opt") else f"{leaf}={text}"
+    return f"{leaf}={float(text):.3g}"
