@@ -15,21 +15,17 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from seedsweep.carried import CARRIED
 from seedsweep.config import TOLD, read_config
 from seedsweep.described import describe
 from seedsweep.errors import (
     BadInput,
-    CannotWrite,
     Diverged,
     Outdone,
-    OutOfMemory,
-    SeedsweepError,
     Stopped,
-    TrialCrashed,
     reason,
 )
 from seedsweep.launching import elsewhere
-from seedsweep.launching.carrying import Carrying
 from seedsweep.launching.relay import stop_requested
 from seedsweep.launching.slots import enter_first_slot
 from seedsweep.rows import current_row
@@ -37,8 +33,6 @@ from seedsweep.trials.record import of_kept_weights, under_own_names
 from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
@@ -78,28 +72,7 @@ def run_trial(config: DictConfig) -> float:
     return train_tracked(run, dataset, described, _output_directory())[run.objective]
 
 
-def _files(config: DictConfig) -> Mapping[tuple[str, str | None], Path]:
-    """Return the file that a trial's images come from, where another machine may not have it."""
-    from seedsweep.training import sources
-
-    data = read_config(config).trial.data
-    found = sources.file_of(data.name, data.path)
-    return {(data.name, data.path): found} if found else {}
-
-
-def _receive(files: Mapping[tuple[str, str | None], Path]) -> None:
-    from seedsweep.training import sources
-
-    sources.use_copies(files)
-
-
-def _environment() -> Mapping[str, str]:
-    from seedsweep.training import runtime
-
-    return runtime.numeric_environment()
-
-
-run_trial.carrying = Carrying(_files, _receive, _environment)  # type: ignore[attr-defined]
+run_trial.carrying = CARRIED  # type: ignore[attr-defined]
 
 
 def load_checked(trial: Trial) -> Dataset:
@@ -151,6 +124,7 @@ def train_tracked(run: RunConfig, dataset: Dataset, described: Described, direct
     """
     from seedsweep.tracking.journal import Journal
     from seedsweep.tracking.writing import owner_of
+    from seedsweep.training import failures
 
     try:
         with contextlib.closing(Journal(directory)) as journal:
@@ -161,14 +135,14 @@ def train_tracked(run: RunConfig, dataset: Dataset, described: Described, direct
             try:
                 return _train(run, dataset, described, writer)
             except BaseException as error:
-                told = _as_ours(error, described.name, directory)
+                told = failures.as_ours(error, described.name, directory)
                 with contextlib.suppress(OSError):
                     _record_failure(writer, told)
                 if told is error:
                     raise
                 raise told from error
     except OSError as error:
-        raise _no_room(error, directory) from error
+        raise failures.no_room(error, directory) from error
 
 
 def _writer(journal: Journal, run: RunConfig, described: Described) -> TrialWriter:
@@ -239,36 +213,6 @@ def _train(
     validated = 100 * kept["val_accuracy"]
     log.info("finished %s: %svalidation %.2f %%, %.0f s", name, tested, validated, trained.train_seconds)
     return of_kept_weights({**kept, **final})
-
-
-def _as_ours(error: BaseException, name: str, directory: Path) -> BaseException:
-    """Return what a trial raised as one of our errors, or itself where it is one or says to stop."""
-    from seedsweep.training import failures
-
-    if isinstance(error, SeedsweepError | KeyboardInterrupt) or _is_requeued(error):
-        return error
-    if failures.is_no_room(error):
-        assert isinstance(error, OSError)
-        return _no_room(error, directory)
-    if failures.is_out_of_memory(error):
-        return OutOfMemory(reason(error))
-    log.error("%s crashed", name, exc_info=error)
-    return TrialCrashed(reason(error))
-
-
-def _is_requeued(error: BaseException) -> bool:
-    """Tell whether submitit ends this process to begin its job again, in the handler of a signal that it gets then."""
-    if not isinstance(error, SystemExit):
-        return False
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals["__name__"]).startswith("submitit.")
-
-
-def _no_room(error: OSError, directory: Path) -> CannotWrite:
-    return CannotWrite(
-        f"cannot write {error.filename or directory}: {error.strerror}",
-        "nothing is lost: free space or permission there, and the same command goes on",
-    )
 
 
 def _record_failure(writer: TrialWriter, error: BaseException) -> None:

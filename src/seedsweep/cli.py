@@ -23,7 +23,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 
 from seedsweep.app import load_checked, run_trial
-from seedsweep.config import current_hydra_config, read_config, register_resolvers
+from seedsweep.config import read_config, register_resolvers
 from seedsweep.errors import (
     BadInput,
     CannotWrite,
@@ -35,6 +35,7 @@ from seedsweep.errors import (
     reason,
 )
 from seedsweep.hydra_errors import as_bad_input
+from seedsweep.launching.hydra_job import current_config
 from seedsweep.launching.stopping import INTERRUPTED, handle_signals
 from seedsweep.tracking import databases
 
@@ -124,7 +125,7 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
             where="sweeps",
             fix="put -m first: python sweep.py -m " + " ".join(parsed.overrides),
         )
-    with current_hydra_config(config):
+    with current_config(config):
         run = read_config(config)
     load_checked(run.trial)
     databases.check_early(run.tracking.uri)

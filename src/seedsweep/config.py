@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
@@ -18,7 +16,7 @@ from seedsweep.trials.record import METRICS, SEARCH_PLACES
 from seedsweep.trials.spec import Trial, setting_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from omegaconf import DictConfig
 
@@ -200,17 +198,6 @@ def all_setting_names() -> list[str]:
         *Execution.__dataclass_fields__,
         *(f"tracking.{name}" for name in Tracking.__dataclass_fields__),
     ]
-
-
-@contextmanager
-def current_hydra_config(config: DictConfig) -> Iterator[None]:
-    """Make a composed config the one that `${hydra:…}` is resolved in."""
-    before = HydraConfig.instance().cfg
-    HydraConfig.instance().set_config(config)
-    try:
-        yield
-    finally:
-        HydraConfig.instance().cfg = before
 
 
 def register_resolvers() -> None:

@@ -17,10 +17,11 @@ from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from seedsweep.app import load_checked, reproduce_command
-from seedsweep.config import TOLD, current_hydra_config, read_config, unresolved
+from seedsweep.config import TOLD, read_config, unresolved
 from seedsweep.described import describe
 from seedsweep.errors import BadInput
 from seedsweep.launching.composing import Compositions
+from seedsweep.launching.hydra_job import current_config
 from seedsweep.rows import current_row
 from seedsweep.trials.variants import Told, name_variants
 
@@ -212,7 +213,7 @@ class TrialPlanner:
 def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], number: int) -> _Checked:
     with open_dict(composed):
         composed.hydra.job.id = composed.hydra.job.num = number
-    with current_hydra_config(composed):
+    with current_config(composed):
         run = read_config(composed)
         row = current_row(run.tracking.row)
         place = _place(config, composed)

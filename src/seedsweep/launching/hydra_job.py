@@ -33,6 +33,17 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig, ListConfig
 
 
+@contextlib.contextmanager
+def current_config(config: DictConfig) -> Iterator[None]:
+    """Make a config the one that `${hydra:…}` is resolved in."""
+    state: Any = HydraConfig.instance()
+    before, state.cfg = state.cfg, config
+    try:
+        yield
+    finally:
+        state.cfg = before
+
+
 def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_context: HydraContext) -> JobReturn:
     """Run a job in the directory that its config names.
 
@@ -45,7 +56,7 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
         What it came to; an exception of the task stands in it.
     """
     config: Any = load()
-    with _current(config):
+    with current_config(config):
         output = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
         _enter(config, output)
         job, job_hydra = _without_hydra(load(), config), _only_hydra(load(), config, output)
@@ -71,17 +82,6 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
             _flush_loggers()
             hydra_context.callbacks.on_job_end(config=config, job_return=came)
     return came
-
-
-@contextlib.contextmanager
-def _current(config: DictConfig) -> Iterator[None]:
-    """Make a config the one that `${hydra:…}` is resolved in."""
-    state: Any = HydraConfig.instance()
-    before, state.cfg = state.cfg, config
-    try:
-        yield
-    finally:
-        state.cfg = before
 
 
 @contextlib.contextmanager

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import ray
-from hydra.core.hydra_config import HydraConfig
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError, RayError, RayTaskError, RuntimeEnvSetupError
 
 from seedsweep.errors import BadInput, OutOfMemory, TimedOut, TrialError, WorkerDied
 from seedsweep.launching import mirror
+from seedsweep.launching.hydra_job import current_config
 from seedsweep.launching.ray_actor import Assignment, RayActor
 from seedsweep.launching.ray_files import CarriedFiles
 from seedsweep.launching.ray_incoming import Incoming
@@ -180,13 +180,9 @@ class RayWorker:
 
 def _directories(config: DictConfig) -> tuple[Path, Path]:
     """Return a job's directory and its sweep's, absolute."""
-    hydra_config: Any = HydraConfig.instance()
-    before, hydra_config.cfg = hydra_config.cfg, config
-    try:
+    with current_config(config):
         sweep = Path(config.hydra.sweep.dir).absolute()
         return sweep / str(config.hydra.sweep.subdir), sweep
-    finally:
-        hydra_config.cfg = before
 
 
 def _how_it_died(error: RayError) -> str:

@@ -1,8 +1,18 @@
-"""What the computing libraries raise, told apart by what can be done about it."""
+"""What a trial and the libraries that compute it raise, told apart by what can be done about it."""
 
 from __future__ import annotations
 
 import errno
+import logging
+import traceback
+from typing import TYPE_CHECKING
+
+from seedsweep.errors import CannotWrite, OutOfMemory, SeedsweepError, TrialCrashed, reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
 
@@ -22,3 +32,38 @@ def is_out_of_memory(error: BaseException) -> bool:
 def is_no_room(error: BaseException) -> bool:
     """Tell whether something could not be written where it should be."""
     return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
+def as_ours(error: BaseException, name: str, directory: Path) -> BaseException:
+    """Return what a trial raised as one of our errors, or itself where it is one or says to stop.
+
+    Args:
+        error: what it raised.
+        name: what people call the trial.
+        directory: what it writes to.
+    """
+    if isinstance(error, SeedsweepError | KeyboardInterrupt) or _is_requeued(error):
+        return error
+    if is_no_room(error):
+        assert isinstance(error, OSError)
+        return no_room(error, directory)
+    if is_out_of_memory(error):
+        return OutOfMemory(reason(error))
+    log.error("%s crashed", name, exc_info=error)
+    return TrialCrashed(reason(error))
+
+
+def no_room(error: OSError, directory: Path) -> CannotWrite:
+    """Build the error for a directory that cannot be written to."""
+    return CannotWrite(
+        f"cannot write {error.filename or directory}: {error.strerror}",
+        "nothing is lost: free space or permission there, and the same command goes on",
+    )
+
+
+def _is_requeued(error: BaseException) -> bool:
+    """Tell whether submitit ends this process to begin its job again, in the handler of a signal that it gets then."""
+    if not isinstance(error, SystemExit):
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals["__name__"]).startswith("submitit.")
