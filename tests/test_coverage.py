@@ -118,7 +118,7 @@ def simulate(world, sweeps):
         correct, easy = world.sweep(rng, rows=2)
         accuracies = correct[0].mean(axis=1).tolist()
         difference = correct[0].view(np.int8) - correct[1].view(np.int8)
-        summary, estimate = summarize(accuracies), crossed(difference)
+        summary, estimate = summarize(accuracies, proportions=True), crossed(difference)
         low, high, p = satterthwaite(difference)
         found.append(
             {

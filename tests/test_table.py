@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 from hypothesis import given
@@ -51,6 +51,13 @@ def test_the_interval_is_student_s():
     assert summary.std == pytest.approx(0.01)
     assert summary.high - summary.mean == pytest.approx(4.3027 * 0.01 / math.sqrt(3), rel=1e-4)
     assert summary.mean - summary.low == pytest.approx(summary.high - summary.mean)
+
+
+def test_no_interval_of_accuracies_goes_beyond_0_or_100_percent():
+    """The one above ends at 101.5 %, and of two seeds at 10 and 20 % it would begin at -49 %."""
+    assert summarize([0.98, 0.99, 1.00], proportions=True).high == 1
+    low, high = astuple(summarize([0.10, 0.20], proportions=True))[-2:]
+    assert (low, high) == (0, pytest.approx(0.15 + 12.706 * 0.05, rel=1e-4))
 
 
 def test_one_value_has_no_spread():
@@ -135,12 +142,12 @@ def test_equal_accuracies_always_stand_in_the_same_order():
 
 def test_markdown_shows_spread_and_interval_only_where_there_are_seeds():
     """N = 1 prints no interval and says why."""
-    single, several = table(trial(0.9)).markdown(), table(trial(0.9), trial(0.92, seed=2)).markdown()
+    single, several = table(trial(0.9)).markdown(), table(trial(0.7), trial(0.71, seed=2)).markdown()
     assert "| 90.00 |" in " ".join(single.split())
     assert "95 % CI" not in single
     assert "one seed says nothing about the spread" in single
-    assert "91.00 ± 1.41" in several
-    assert "78.29 to 103.71" in several  # t(0.975, 1) = 12.706: 91 ± 12.706 · 1.414 / √2
+    assert "70.50 ± 0.71" in several
+    assert "64.15 to 76.85" in several  # t(0.975, 1) = 12.706: 70.5 ± 12.706 · 0.7071 / √2
 
 
 HOSTILE = [

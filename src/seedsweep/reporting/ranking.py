@@ -80,7 +80,8 @@ def ranking_of(sweep: SweepRecord) -> Ranking | None:
 
     rows = sorted((_ranked(trial, search) for trial in sweep.trials if is_suggestion(trial)), key=place)
     fresh = [trial for trial in sweep.trials if not is_suggestion(trial) and trial.status == "finished"]
-    confirmed = summarize([trial.metrics[search.objective] for trial in fresh]) if fresh else None
+    scores = [trial.metrics[search.objective] for trial in fresh]
+    confirmed = summarize(scores, proportions=search.objective.endswith("accuracy")) if scores else None
     best = rows[0].score if rows else None
     gap = None if confirmed is None or best is None else sign * (best - confirmed.mean)
     return Ranking(search, tuple(rows), confirmed, gap)

@@ -93,7 +93,7 @@ def sample_std(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in shifted) / (len(shifted) - 1))
 
 
-def summarize(values: Sequence[float]) -> Summary:
+def summarize(values: Sequence[float], *, proportions: bool = False) -> Summary:
     """Return mean, standard deviation and Student's t interval: mean ± t(0.975, n - 1) · std / √n.
 
     One value has no spread, and none is made up for it. Source of the formula: Student, "The probable error
@@ -101,13 +101,18 @@ def summarize(values: Sequence[float]) -> Summary:
 
     Args:
         values: at least one.
+        proportions: whether they are parts of a whole, such as accuracies. Their mean lies in [0, 1], and so does
+            the interval: what is cut off could not have held it.
     """
     n, mean = len(values), fmean(values)
     if n == 1:
         return Summary(n, mean, None, None, None)
     std = sample_std(values)
     half = _t_quantile(n - 1) * std / math.sqrt(n)
-    return Summary(n, mean, std, mean - half, mean + half)
+    low, high = mean - half, mean + half
+    if proportions:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Summary(n, mean, std, low, high)
 
 
 def prediction_interval(values: Sequence[float]) -> tuple[float, float] | None:

@@ -245,15 +245,16 @@ def _named(wanted: str, variants: Sequence[_Variant]) -> str:
 def _row(variant: _Variant, scores: Scores, compared: Comparisons) -> Row:
     finished = variant.finished
     accuracies = tuple(trial.metrics["test_accuracy"] for trial in finished)
+    validated = [trial.metrics["val_accuracy"] for trial in finished]
     tags = variant.trials[0].tags
     is_known = len(scores.correct) == len(finished) > 1
     return Row(
         variant=variant.name,
         seeds=tuple(int(trial.settings["seed"]) for trial in finished),
         accuracies=accuracies,
-        test=summarize(accuracies) if finished else None,
+        test=summarize(accuracies, proportions=True) if finished else None,
         new_images=crossed_accuracy(np.stack(list(scores.correct.values()))) if is_known else None,
-        validation=summarize([trial.metrics["val_accuracy"] for trial in finished]) if finished else None,
+        validation=summarize(validated, proportions=True) if finished else None,
         is_baseline=variant.key == compared.baseline,
         against=compared.rows.get(variant.key) if finished else None,
         reported=_reported(tags.get("reported", ""), accuracies),
