@@ -13,6 +13,7 @@ import os
 import tempfile
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ class RayActor:
     """
 
     def __init__(self, environment: Mapping[str, str], shared: bytes) -> None:
-        self._records: list[logging.LogRecord] = []
+        self._records: deque[logging.LogRecord] = deque()  # what is logged in other threads meanwhile is not lost
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._number = 0
@@ -158,7 +159,7 @@ class RayActor:
 
     def _take(self, looks: int = 1) -> News:
         self._number += 1
-        records, self._records = self._records, []
+        records = [self._records.popleft() for _ in range(len(self._records))]
         changes = [change for _ in range(looks) for change in (self._mirror.changes() if self._mirror else ())]
         return News(self._number, records, changes)
 
