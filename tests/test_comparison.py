@@ -88,14 +88,24 @@ def test_rows_with_one_seed_make_no_family_larger():
 def test_what_cannot_be_told_apart_is_tied():
     """And what can, is not."""
     rows = compare({"best": scored(*BEST), "good": scored(*GOOD), "bad": scored(*BAD)}).rows
-    assert (rows["good"].tied, rows["bad"].tied) == (True, False)
+    assert (rows["good"].verdict, rows["bad"].verdict) == ("tied", "worse")
+    assert compare({"best": scored(*BEST), "bad": scored(*BAD)}, "bad").rows["best"].verdict == "better"
+
+
+def test_what_is_significant_only_by_itself_is_unclear():
+    """Three equal steps of 0.01 ± 0.001: p is 0.0033, and of twenty-one comparisons 0.069."""
+    steps = [0.009, 0.010, 0.011]
+    rows = {f"row {number}": scored(*(0.9 - number * step for step in steps)) for number in range(7)}
+    found = compare(rows).rows["row 1"]
+    assert found.p == pytest.approx(0.00332, abs=1e-5)
+    assert (found.verdict, compare(rows, "row 0").rows["row 1"].verdict) == ("unclear", "worse")
 
 
 def test_one_common_seed_says_neither_tied_nor_different():
     """A difference, and nothing about it."""
     found = compare({"a": scored(0.99, 0.98), "b": scored(0.97, seeds=[2])}).rows["b"]
     assert found.difference == pytest.approx(-0.01)
-    assert (found.seeds, found.tied, found.noise, found.needed) == (1, None, None, None)
+    assert (found.seeds, found.verdict, found.noise, found.needed) == (1, None, None, None)
     assert (found.low, found.high, found.p, found.adjusted) == (None, None, None, None)
 
 
@@ -103,7 +113,7 @@ def test_one_common_seed_says_neither_tied_nor_different():
 def test_no_common_seed_is_no_difference(other):
     """Other seeds, or none that finished."""
     found = compare({"a": scored(0.99, 0.98), "b": other}).rows["b"]
-    assert (found.seeds, found.difference, found.tied) == (0, None, None)
+    assert (found.seeds, found.difference, found.verdict) == (0, None, None)
 
 
 def test_no_finished_trial_is_no_baseline():
@@ -137,7 +147,7 @@ def test_the_same_answers_are_tied():
     """Two settings that make no difference at all."""
     same = answers(0.9)
     found = compare({"a": answered(same), "b": answered(same.copy())}).rows["b"]
-    assert (found.difference, found.p, found.tied, found.needed.more) == (0.0, 1.0, True, True)
+    assert (found.difference, found.p, found.verdict, found.needed.more) == (0.0, 1.0, "tied", True)
 
 
 def test_sums_of_many_rows_do_not_overflow():

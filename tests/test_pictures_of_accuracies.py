@@ -18,6 +18,11 @@ def close(*means):
     return scale_of([row(str(mean), mean) for mean in sorted(means, reverse=True)]).close
 
 
+def verdict_of(place):
+    """Return a verdict for a row by its place: three of each."""
+    return ["tied", "unclear", "worse", None][min(place // 3, 3)]
+
+
 GOOD = [0.996, 0.995, 0.994, 0.992, 0.990, 0.988, 0.985, 0.982, 0.979, 0.976]
 
 
@@ -30,19 +35,24 @@ def test_the_best_stands_on_top():
     assert words(figure).count("none") == 1
 
 
-@pytest.mark.parametrize(("tied", "marker", "filled"), [(True, "o", True), (False, "o", False), (None, "s", False)])
-def test_rows_tied_with_the_best_are_told_by_more_than_colour(tied, marker, filled):
-    """Filled, open, or of another shape; the legend says which."""
-    figure = accuracies_figure([row("x", 0.99, tied=tied)], title="x")
+@pytest.mark.parametrize(
+    ("verdict", "marker", "filled"),
+    [("tied", "o", "full"), ("unclear", "o", "right"), ("worse", "o", "none"), (None, "s", "none")],
+)
+def test_rows_tied_with_the_best_are_told_by_more_than_colour(verdict, marker, filled):
+    """Filled, half filled, open, or of another shape; the legend says which."""
+    figure = accuracies_figure([row("x", 0.99, verdict=verdict)], title="x")
     (mean,) = [line for line in figure.axes[0].get_lines() if line.get_marker() in {"o", "s"}]
     assert mean.get_marker() == marker
-    assert (mean.get_markerfacecolor() == mean.get_markeredgecolor()) == filled
+    half = "full" if mean.get_fillstyle() == "full" else "right"
+    assert filled == (half if mean.get_markerfacecolor() == mean.get_markeredgecolor() else "none")
     meaning = {
-        True: "mean, tied with the best",
-        False: "mean, below the best",
+        "tied": "mean, tied with the best",
+        "unclear": "mean, unclear whether below the best",
+        "worse": "mean, below the best",
         None: "mean, not compared with the best",
     }
-    assert [text for text in words(figure) if text.startswith("mean, ") and "%" not in text] == [meaning[tied]]
+    assert [text for text in words(figure) if text.startswith("mean, ") and "%" not in text] == [meaning[verdict]]
 
 
 def test_all_that_is_known_is_drawn_where_it_belongs():
@@ -118,8 +128,8 @@ CASES = {
     "no row": [],
     "no number": [AccuracyRow("x", math.nan)],
     "hostile": [row(name, 0.9 + k / 100, reported=(0.9,)) for k, name in enumerate(HOSTILE)],
-    "outliers": [row(f"v{k}", mean, tied=k < 3) for k, mean in enumerate([*GOOD, 0.98, 0.84, 0.10])],
-    "60 rows of 80 characters": [row(LONG.format(k), 0.99 - k / 2000, tied=k < 3) for k in range(60)],
+    "outliers": [row(f"v{k}", mean, verdict=verdict_of(k)) for k, mean in enumerate([*GOOD, 0.98, 0.84, 0.10])],
+    "60 rows of 80 characters": [row(LONG.format(k), 0.99 - k / 2000, verdict=verdict_of(k)) for k in range(60)],
     "61 rows of one word": [row("W" * 80, 0.99 - k / 2000, interval=None) for k in range(61)],
 }
 

@@ -58,11 +58,26 @@ def test_the_difference_to_the_best_is_a_paired_t_test():
 def test_a_reader_sees_the_verdict():
     """Difference, interval and verdict in one cell; which comparisons p allows for, below."""
     text = table(*TWO).markdown()
-    assert cells(text, "adam")[:5] == ["adam", "3", "98.00 ± 1.00", "95.52 to 100.48", "best"]
+    assert cells(text, "adam")[:5] == ["adam", "3", "98.00 ± 1.00", "95.52 to 100.00", "best"]
     against, p = cells(text, "sgd")[4:6]
     assert against.startswith("-2.33 (-4.23 to -0.44) worse")
     assert p == "0.034"
     assert "p allows for 1 comparison (Holm)" in text
+
+
+def test_a_reader_sees_what_only_many_comparisons_leave_open():
+    """Seven rows of three seeds, each 0.01 ± 0.001 below the one before: of 21 comparisons not enough."""
+    steps = [0.009, 0.010, 0.011]
+    rows = [
+        trial
+        for place in range(7)
+        for trial in seeds([0.9 - place * step for step in steps], batch_size=str(100 + place))
+    ]
+    text = table(*rows).markdown()
+    assert cells(text, "batch\\_size=100")[4] == "best"
+    assert cells(text, "batch\\_size=101")[4] == "-1.00 (-1.25 to -0.75) unclear"
+    assert "Unclear: the interval, which is about this one difference only, excludes 0" in text
+    assert "Unclear" not in table(*TWO).markdown()
 
 
 def test_known_answers_bring_the_images_noise_in():

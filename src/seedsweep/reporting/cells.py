@@ -109,8 +109,7 @@ def _against(found: Comparison | None) -> str:
     """Return the difference, its interval and whether it counts: "-0.12 (-0.25 to +0.01) tied"."""
     if found is None or found.difference is None or found.low is None:
         return MISSING
-    verdict = "tied" if found.tied else "worse" if found.difference < 0 else "better"
-    return f"{_signed(found.difference)} ({_points(found.low, found.high)}) {verdict}"
+    return f"{_signed(found.difference)} ({_points(found.low, found.high)}) {found.verdict}"
 
 
 def _p(value: float | None) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from seedsweep.reporting.contrast import contrast
 from seedsweep.reporting.holm import holm
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from seedsweep.reporting.contrast import Contrast, Noise, Scores
+
+
+# "worse" and "better": so many comparisons would hold such a difference by chance in less than 5 of 100 cases.
+# "unclear": this one would, all of them would not. "tied": it cannot be told from noise, which does not say that there
+# is no difference.
+Verdict = Literal["worse", "better", "unclear", "tied"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,7 @@ class Comparison:
         high: its upper end.
         p: two-sided p-value of no difference, of this comparison by itself; None when it cannot be tested.
         adjusted: the same, for all rows together (Holm).
-        tied: True when the adjusted p-value is at least 0.05: the difference cannot be told from noise, which does
-            not say that there is none. None when it cannot be tested.
+        verdict: what it comes to; None when it cannot be tested.
         noise: what the interval and the p-value take for noise; None when there are none.
         needed: paired seeds that would tell the two rows apart; None when fewer than two are known.
     """
@@ -42,7 +47,7 @@ class Comparison:
     high: float | None
     p: float | None
     adjusted: float | None
-    tied: bool | None
+    verdict: Verdict | None
     noise: Noise | None
     needed: SeedsNeeded | None
 
@@ -122,7 +127,15 @@ def _comparison(found: Contrast, adjusted: float | None) -> Comparison:
         high=high,
         p=found.p,
         adjusted=adjusted,
-        tied=None if adjusted is None else adjusted >= SIGNIFICANT,
+        verdict=_verdict(found, adjusted),
         noise=found.noise,
         needed=seeds_needed(list(found.by_seed.values())),
     )
+
+
+def _verdict(found: Contrast, adjusted: float | None) -> Verdict | None:
+    if adjusted is None or found.p is None or found.mean is None:
+        return None
+    if adjusted < SIGNIFICANT:
+        return "worse" if found.mean < 0 else "better"
+    return "unclear" if found.p < SIGNIFICANT else "tied"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seedsweep.reporting.statistics import Summary
     from seedsweep.reporting.table import Row, Table
 
-_AGAINST = ("difference", "low", "high", "p", "adjusted", "tied")
+_AGAINST = ("difference", "low", "high", "p", "adjusted", "verdict")
 _MOST_EFFECTS = 40
 _MOST_RANKED = 40
 _EFFECTS = (

@@ -127,19 +127,19 @@ def _of_comparisons(table: Table) -> Iterator[str]:
     by = "seed and test image" if noises == {"seeds and images"} else "seed"
     yield (
         f"Differences are to {of}, in percentage points, paired by {by}, with their 95 % intervals. p allows for "
-        f"{table.family} comparison{'s' * (table.family > 1)} (Holm). Tied: p ≥ 0.05, so that the difference cannot be "
-        "told from noise."
+        f"{table.family} comparison{'s' * (table.family > 1)} (Holm). Worse or better: p < 0.05. Tied: the difference "
+        "cannot be told from noise."
     )
+    if any(found.verdict == "unclear" for found in compared):
+        yield (
+            "Unclear: the interval, which is about this one difference only, excludes 0, and p, which is about all of "
+            "them, does not confirm it. More seeds would tell, and so may --baseline VARIANT, which leaves fewer "
+            "comparisons."
+        )
     if len({row.seeds for row in table.rows if row.seeds}) > 1:
         yield "Not all rows have the same seeds; a difference is over those that both rows have."
     if alone := [row.variant for row in table.rows if row.seeds and not row.is_baseline and not _was_tested(row)]:
         yield f"Not compared, for fewer than two common seeds or other test images: {'; '.join(alone)}."
-    ends = [(found.low, found.high) for found in compared if found.tied]
-    if any(low is not None and high is not None and not low <= 0 <= high for low, high in ends):
-        yield (
-            "An interval is about its own difference only, and p about all of them: a tied row's can exclude 0. More "
-            "seeds tell more apart, and so does --baseline VARIANT, which leaves fewer comparisons."
-        )
     if len(noises) > 1:
         yield "Where the answers to single test images are not known for both rows, only seeds count as noise."
     if not any(found.needed for found in compared):

@@ -31,9 +31,13 @@ _BLUE, _ORANGE = "#0072B2", "#D55E00"
 _LABELS = 3.3  # inches that the names may take
 # Lanes inside a row, so that nothing hides anything: 1 is the distance between two rows.
 _REPORTED_LANE, _SEEDS_LANE = -0.26, 0.26
-_MEANS: dict[bool | None, tuple[dict[str, Any], str]] = {
-    True: ({"marker": "o", "markerfacecolor": _BLUE}, "mean, tied with the best"),
-    False: ({"marker": "o", "markerfacecolor": "white"}, "mean, below the best"),
+_MEANS: dict[str | None, tuple[dict[str, Any], str]] = {
+    "tied": ({"marker": "o", "markerfacecolor": _BLUE}, "mean, tied with the best"),
+    "unclear": (
+        {"marker": "o", "fillstyle": "right", "markerfacecolor": _BLUE, "markerfacecoloralt": "white"},
+        "mean, unclear whether below the best",
+    ),
+    "worse": ({"marker": "o", "markerfacecolor": "white"}, "mean, below the best"),
     None: ({"marker": "s", "markerfacecolor": "white"}, "mean, not compared with the best"),
 }
 _SEED: dict[str, Any] = {"marker": ".", "color": "#000000", "markersize": 3.5, "linestyle": "none"}
@@ -117,7 +121,7 @@ def _fill(axes: Axes, rows: list[AccuracyRow], limits: tuple[float, float], *, s
         )
         axes.plot([100 * value for value in row.seeds], [y + _SEEDS_LANE] * len(row.seeds), zorder=3, **_SEED)
         if 100 * row.mean >= low:
-            axes.plot([100 * row.mean], [y], zorder=5, **_mean_look(row.tied))
+            axes.plot([100 * row.mean], [y], zorder=5, **_mean_look(row.verdict))
         elif math.isfinite(row.mean):
             axes.annotate(
                 f"◀ {100 * row.mean:.2f}",
@@ -134,8 +138,8 @@ def _fill(axes: Axes, rows: list[AccuracyRow], limits: tuple[float, float], *, s
             )
 
 
-def _mean_look(tied: bool | None) -> dict[str, Any]:
-    return {"markeredgecolor": _BLUE, "markersize": 6, "linestyle": "none", **_MEANS[tied][0]}
+def _mean_look(verdict: str | None) -> dict[str, Any]:
+    return {"markeredgecolor": _BLUE, "markersize": 6, "linestyle": "none", **_MEANS[verdict][0]}
 
 
 def _entries(rows: list[AccuracyRow]) -> list[tuple[Line2D, str]]:
@@ -144,7 +148,8 @@ def _entries(rows: list[AccuracyRow]) -> list[tuple[Line2D, str]]:
     def line(look: dict[str, Any]) -> Line2D:
         return Line2D([], [], **look)
 
-    entries = [(line(_mean_look(tied)), _MEANS[tied][1]) for tied in _MEANS if any(row.tied is tied for row in rows)]
+    verdicts = {row.verdict for row in rows}
+    entries = [(line(_mean_look(verdict)), text) for verdict, (_, text) in _MEANS.items() if verdict in verdicts]
     if any(row.interval for row in rows):
         entries.append((line(_INTERVAL), "95 % interval over seeds"))
     if any(row.wide for row in rows):

@@ -30,7 +30,7 @@ class AccuracyRow:
         interval: the ends of the 95 % interval of the mean over seeds; None for one seed.
         wide: the ends of the wider interval, for new seeds and new images; None where it is not known.
         reported: what others reported for it, any number of values.
-        tied: whether it cannot be told from the best; None where that is not known.
+        verdict: "tied" with the best, which the best itself is, "worse", or "unclear"; None where that is not known.
     """
 
     label: str
@@ -39,7 +39,7 @@ class AccuracyRow:
     interval: tuple[float, float] | None = None
     wide: tuple[float, float] | None = None
     reported: tuple[float, ...] = ()
-    tied: bool | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
