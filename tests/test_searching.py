@@ -247,6 +247,34 @@ def test_hyperband_gives_up_a_rung_that_failed(process):
     assert search.ask() is Pause.DONE
 
 
+@pytest.mark.parametrize("failing", [1, 2, 3, 7])
+def test_who_fails_takes_no_place_from_who_does_not(process, failing):
+    """Those that failed count among the six of nine that are thrown out; the best of the others go on."""
+    search = Search(process, RATE, "hyperband", seed=2, maximize=True, epochs=9)
+    asked = []
+    while isinstance(suggestion := search.ask(), Suggestion):
+        asked.append(suggestion)
+        fails = suggestion.number < failing
+        search.tell(suggestion.number, None if fails else score(suggestion))
+    climbed = Counter((trial.bracket, trial.rung) for trial in asked)
+    assert climbed[2, 1] == min(3, 9 - failing)
+    # Of three on a rung two are thrown out; where there are but two, who is missing counts as thrown out as well.
+    assert climbed[2, 2] == 1
+    assert all(trial.continues is None or trial.continues >= failing for trial in asked)
+
+
+def test_the_model_learns_where_trials_fail(process):
+    """Rates above 0.1 diverge and the best lies near them: few of the suggestions are spent there."""
+    for seed in (1, 2):
+        search = Search(process, RATE, "bayesian", seed=seed, max_trials=24, maximize=True)
+        failed = 0
+        for number in range(24):
+            rate = math.log10(float(search.ask().values["rate"]))
+            failed += rate > -1
+            search.tell(number, None if rate > -1 else 0.98 - 0.02 * (rate + 1.5) ** 2)
+        assert failed <= 8
+
+
 @pytest.mark.parametrize(
     ("arguments", "what", "where"),
     [

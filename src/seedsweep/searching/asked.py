@@ -25,7 +25,6 @@ class Asked:
         self._oracle = oracles.build(order)
         self._axes = range(len(order.dimensions))
         self._trials: list[Any] = []
-        self._proposals: list[Proposal] = []
 
     def rungs(self) -> tuple[Rung, ...]:
         """Return Hyperband's rungs; empty for the others."""
@@ -39,7 +38,6 @@ class Asked:
             return Pause.WAIT if trial.status == "IDLE" else Pause.DONE
         proposal = self._proposal(trial.hyperparameters.values)
         self._trials.append(trial)
-        self._proposals.append(proposal)
         return proposal
 
     def tell(self, told: Told) -> None:
@@ -79,10 +77,9 @@ class Asked:
         number, numbers = len(self._trials), tuple(values[str(axis)] for axis in self._axes)
         if "tuner/epochs" not in values:
             return Proposal(number, numbers)
-        continues, bracket = None, values["tuner/bracket"]
+        continues = None
         if "tuner/trial_id" in values:
             ids = [trial.trial_id for trial in self._trials]
             continues = ids.index(values["tuner/trial_id"])
-            # KerasTuner writes the bracket that it opened last, which need not be the trial's own.
-            bracket = self._proposals[continues].bracket
-        return Proposal(number, numbers, values["tuner/epochs"], continues, bracket, values["tuner/round"])
+        epochs, bracket, rung = (values[f"tuner/{name}"] for name in ("epochs", "bracket", "round"))
+        return Proposal(number, numbers, epochs, continues, bracket, rung)

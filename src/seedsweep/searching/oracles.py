@@ -1,7 +1,8 @@
 """KerasTuner's oracles without their files. Imported in the child process only: it imports TensorFlow.
 
-Five things differ from what KerasTuner 1.4 does by itself, and each is said where it is done: seeds, what is tried
-twice, trials in flight, how the best of a model is found, and when a small space counts as exhausted.
+Six things differ from what KerasTuner 1.4 does by itself, and each is said where it is done: seeds, what is tried
+twice, trials in flight, trials that failed, how the best of a model is found, and when a small space counts as
+exhausted.
 """
 
 from __future__ import annotations
@@ -74,6 +75,53 @@ class _Hyperband(_InMemory, HyperbandOracle):  # type: ignore[misc] # KerasTuner
             for rung in range(self._get_num_rounds(bracket))
         )
 
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return what is proposed: the next trial of a rung, or a new one.
+
+        To KerasTuner one that failed has not ended yet, and takes the place of one that could go on.
+        """
+        for bracket in self._brackets:
+            for rung in range(1, len(bracket["rounds"])):
+                if (chosen := self._who_goes_on(bracket, rung)) is not None:
+                    return self._continued(bracket, rung, chosen, trial_id)
+        return super().populate_space(trial_id)
+
+    def _who_goes_on(self, bracket: dict[str, Any], rung: int) -> Any:
+        """Return the trial that a rung takes next from the one below; None: there is none, or none yet."""
+        waiting = self._waiting(bracket, rung)
+        places = self._get_size(bracket["bracket_num"], rung) - len(bracket["rounds"][rung])
+        # Even if all that are still to come were better.
+        if not waiting or self._to_come(bracket, rung - 1) >= places:
+            return None
+        return (max if self.objective.direction == "max" else min)(waiting, key=lambda trial: trial.score)
+
+    def _waiting(self, bracket: dict[str, Any], rung: int) -> list[Any]:
+        """Return the trials that a rung can take: those that ended well on the one below."""
+        taken = {told["past_id"] for told in bracket["rounds"][rung]}
+        below = [self.trials[told["id"]] for told in bracket["rounds"][rung - 1] if told["id"] not in taken]
+        return [trial for trial in below if trial.status == "COMPLETED"]
+
+    def _to_come(self, bracket: dict[str, Any], rung: int) -> int:
+        """Return how many trials of a rung may still end well."""
+        here = bracket["rounds"][rung]
+        running = sum(self.trials[told["id"]].status == "RUNNING" for told in here)
+        places: int = self._get_size(bracket["bracket_num"], rung) - len(here)
+        if rung > 0:
+            places = min(places, len(self._waiting(bracket, rung)) + self._to_come(bracket, rung - 1))
+        return running + places
+
+    def _continued(self, bracket: dict[str, Any], rung: int, chosen: Any, trial_id: str) -> dict[str, Any]:
+        """Return a trial's values again, for more epochs, in KerasTuner's words."""
+        bracket["rounds"][rung].append({"past_id": chosen.trial_id, "id": trial_id})
+        values = chosen.hyperparameters.values | {
+            "tuner/trial_id": chosen.trial_id,
+            "tuner/epochs": self._get_epochs(bracket["bracket_num"], rung),
+            "tuner/initial_epoch": self._get_epochs(bracket["bracket_num"], rung - 1),
+            "tuner/bracket": bracket["bracket_num"],
+            "tuner/round": rung,
+        }
+        return {"status": "RUNNING", "values": values}
+
 
 class _Bayesian(_InMemory, BayesianOptimizationOracle):  # type: ignore[misc] # KerasTuner has no types
     """Fits a Gaussian process to the scores and proposes what looks best or is least known.
@@ -111,9 +159,14 @@ class _Bayesian(_InMemory, BayesianOptimizationOracle):  # type: ignore[misc] # 
         return super()._make_gpr().set_params(optimizer=likeliest_length, n_restarts_optimizer=0)
 
     def _model(self, finished: list[Any]) -> Any:
-        """Return the Gaussian process of all trials that have a score or will have one."""
+        """Return the Gaussian process of all trials that have a score, will have one, or failed."""
         sign = -1 if self.objective.direction == "max" else 1
         places, scores = self._places(finished), np.array([sign * trial.score for trial in finished])
+        if failed := [trial for trial in self.trials.values() if trial.status == "FAILED"]:
+            # KerasTuner passes over them, and proposes the same place again. As bad as the worst that has a score:
+            # a worse guess would bend the model all around.
+            places = np.concatenate([places, self._places(failed)])
+            scores = np.concatenate([scores, np.full(len(failed), scores.max())])
         self.gpr.fit(places, scores)
         if not self.ongoing_trials:
             return self.gpr
