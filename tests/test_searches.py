@@ -1,7 +1,9 @@
 """Searches from the command line, with the stand-in for the network: everything else is real."""
 
 import json
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from conftest import store_of
@@ -71,6 +73,22 @@ def test_a_search_confirms_its_winner(search, shell):
     trying.arguments[trying.arguments.index(RATE)] = f"opt.learning_rate={winner.settings['opt.learning_rate']}"
     assert trying.run() == 0, trying.output
     assert len(trying.lines("begin")) == len(before) + 1
+
+
+def test_a_search_goes_on_while_its_store_is_away(search):
+    """What the store may know of a suggestion's earlier runs is not waited for; all is told when it is back."""
+    trying = search("random", "hydra.sweeper.max_trials=8", "hydra.sweeper.confirm=1", EPOCH_SECONDS=0.2)
+    with trying.started() as parent, closing(sqlite3.connect(trying.directory / "mlflow.db", timeout=30)) as database:
+        trying.wait_for(lambda: len(trying.lines("end")) >= 2)
+        database.execute("ALTER TABLE runs RENAME TO away")
+        begun = len(trying.lines("begin"))
+        trying.wait_for(lambda: len(trying.lines("begin")) >= begun + 3)
+        database.execute("ALTER TABLE away RENAME TO runs")
+        assert parent.wait(120) == 0, trying.output
+    ranked, fresh = suggested(trying)
+    assert [trial.status for trial in [*ranked.values(), *fresh]] == ["finished"] * 9
+    assert len(trying.lines("begin")) == 9
+    assert trying.output.count("the store does not answer") == 1
 
 
 @pytest.mark.parametrize(("algorithm", "order"), [("bayesian", "reproducible"), ("hyperband", "fastest")])

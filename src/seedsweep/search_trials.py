@@ -86,7 +86,7 @@ class SearchTrials:
         for planned in plans:
             own = self._known.get(planned.number)
             if own and own.tags.get("trial_id") != planned.described.trial_id:
-                self._underway.store.client.delete_run(own.run_id)  # it confirmed another winner
+                self._delete(own)  # it confirmed another winner
                 del self._known[planned.number]
         return [planned for planned in plans if not self.ended_before(planned)]
 
@@ -102,10 +102,10 @@ class SearchTrials:
         if self._underway.is_rerun:
             return None
         done = reuse.ended(self._tried(planned), tested=tested)
-        if done:
-            reuse.link_ended(self._underway.store, done, planned.described, self._underway.parent.run_id)
-            if own:
-                self._underway.store.client.delete_run(own.run_id)  # the link stands for it from now on
+        if done is None or not self._link(done, planned):
+            return None
+        if own:
+            self._delete(own)  # the link stands for it from now on
         return done
 
     def fetch_checkpoint(self, planned: Planned, continues: Suggestion | None = None) -> None:
@@ -133,10 +133,26 @@ class SearchTrials:
 
     def _tried(self, planned: Planned) -> list[TrialRecord]:
         from seedsweep import reuse
+        from seedsweep.tracking import settling
 
         if self._underway.is_rerun:
             return []
-        return reuse.earlier_runs(self._underway.store, planned.described.trial_id)
+        # This is asked while other trials run: one that is trained once more costs less than all of them waiting.
+        store, trial_id = self._underway.store, planned.described.trial_id
+        return settling.if_it_answers(store, lambda: reuse.earlier_runs(store, trial_id), [])
+
+    def _link(self, done: TrialRecord, planned: Planned) -> bool:
+        """Give this search a run that stands for an earlier one; tells whether the store has it."""
+        from seedsweep import reuse
+        from seedsweep.tracking import settling
+
+        store, parent = self._underway.store, self._underway.parent.run_id
+        return bool(settling.if_it_answers(store, lambda: reuse.link_ended(store, done, planned.described, parent), ""))
+
+    def _delete(self, own: TrialRecord) -> None:
+        from seedsweep.tracking.settling import patiently
+
+        patiently(self._underway.store, lambda: self._underway.store.client.delete_run(own.run_id))
 
 
 def _in_store(sweep: Underway) -> dict[int, TrialRecord]:

@@ -168,7 +168,7 @@ class _Search:
         self._confirming: deque[Planned] | None = None
         self._given: list[Planned] = []
         self._courier: Courier | None = None
-        fresh = f", then the winner with {told.confirm} fresh seeds" if told.confirm else ""
+        fresh = f", then the winner with {told.confirm} fresh seed{'s' * (told.confirm > 1)}" if told.confirm else ""
         log.info("search: %s over %s; up to %d trials%s", told.algorithm, ", ".join(told.axes), told.suggestions, fresh)
         if record.events:
             log.info("replayed: %d suggestions, %d with a score", len(self._schedule.replayed), len(self._scored))

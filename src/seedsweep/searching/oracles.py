@@ -104,7 +104,7 @@ class _Hyperband(_InMemory, HyperbandOracle):  # type: ignore[misc] # KerasTuner
     def _to_come(self, bracket: dict[str, Any], rung: int) -> int:
         """Return how many trials of a rung may still end well."""
         here = bracket["rounds"][rung]
-        running = sum(self.trials[told["id"]].status == "RUNNING" for told in here)
+        running: int = sum(self.trials[told["id"]].status == "RUNNING" for told in here)
         places: int = self._get_size(bracket["bracket_num"], rung) - len(here)
         if rung > 0:
             places = min(places, len(self._waiting(bracket, rung)) + self._to_come(bracket, rung - 1))

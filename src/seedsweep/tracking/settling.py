@@ -104,6 +104,21 @@ def patiently(store: Store, call: Callable[[], Answer]) -> Answer:
             time.sleep(_PAUSE_SECONDS)
 
 
+def if_it_answers(store: Store, call: Callable[[], Answer], otherwise: Answer) -> Answer:
+    """Ask the store once, for something that can be done without.
+
+    Raises:
+        MlflowException: it refuses.
+    """
+    try:
+        return call()
+    except PASSING as error:
+        if is_refusal(error, store):
+            raise
+        log.debug("the store does not answer: %s", first_line(error))
+        return otherwise
+
+
 def not_taken(store: Store, error: Exception) -> CannotWrite:
     """Build the error for a store that does not take what it is told."""
     why = first_line(error)
