@@ -6,15 +6,24 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import wait
 from contextlib import contextmanager
 from pathlib import Path
 
+import cloudpickle
 import psutil
 import pytest
 from conftest import Shell, in_its_own_group
+from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.singleton import Singleton
+from hydra.types import HydraContext, RunMode
 
 from seedsweep.errors import BadInput
-from seedsweep.launching import slots
+from seedsweep.launching import jobs, slots, worker
+from seedsweep.launching.relay import Relay
+from seedsweep.launching.slot_worker import SlotWorker
 
 TESTS = Path(__file__).parent
 
@@ -141,6 +150,30 @@ def test_a_trial_that_ends_badly_takes_nobody_along(pool, how, said):
     assert ended.out.count("failed   ") == 2
     assert [job["n"] for job in jobs if job["do"] == "work"] == [1, 2]
     assert ended.code == 1
+
+
+@pytest.mark.usefixtures("hydra_restore_singletons")
+def test_a_process_that_is_killed_between_two_jobs_is_replaced(tmp_path, monkeypatch):
+    """A search may have nothing for a slot, and the system may need the memory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text("hydra: {sweep: {dir: jobs}}")
+    with initialize_config_dir(str(tmp_path), version_base="1.3"), Relay(print) as relay:
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+        context = HydraContext(config_loader=loader, callbacks=Callbacks(config))
+        shared = cloudpickle.dumps(worker.Shared(lambda _: os.getpid(), context, Singleton.get_state()))
+        core = SlotWorker(slots.Slot("core 0", slots.environment_of("core 0", "-1")), shared, relay)
+        pids = []
+        for number in range(2):
+            job = jobs.Composer(loader, config, number).job(jobs.Given([], ""))
+            future = core.run(job)
+            wait([future], timeout=60)
+            pids.append(core.result(future).return_value)
+            psutil.Process(pids[-1]).kill()
+            wait_for(lambda: not psutil.pid_exists(pids[-1]), seconds=10)
+            time.sleep(0.5)  # Pebble looks ten times a second
+        core.stop()
+    assert len(set(pids)) == 2
 
 
 @contextmanager

@@ -56,6 +56,8 @@ class SlotWorker:
         Its time begins when the process takes it.
         """
         self._timeout = job.policy.timeout
+        if self._pool is not None and not self._pool.active:
+            self.stop()  # its process was ended while it had nothing to do
         if self._pool is None:
             self._started = time.monotonic()
             # A pool of one, so that a replaced process enters the same slot. Never forked: TensorFlow's
