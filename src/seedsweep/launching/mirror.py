@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from seedsweep.trials.files import files_below
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -73,8 +75,8 @@ class Mirror:
         return sorted(found, key=lambda change: Path(change.path).name == self._last)
 
     def _paths(self) -> list[str]:
-        pattern = self._last if self._only_last else "*"
-        files = (path for path in self._root.rglob(pattern) if not path.name.endswith(_UNFINISHED) and path.is_file())
+        files = (path for path in files_below(self._root) if not path.name.endswith(_UNFINISHED))
+        files = (path for path in files if path.name == self._last or not self._only_last)
         seen = (path for path in files if self._without is None or not path.is_relative_to(self._without))
         return sorted(path.relative_to(self._root).as_posix() for path in seen)
 

@@ -158,9 +158,9 @@ class RayActor:
         self._woken.set()
 
     def _take(self, looks: int = 1) -> News:
-        self._number += 1
-        records = [self._records.popleft() for _ in range(len(self._records))]
         changes = [change for _ in range(looks) for change in (self._mirror.changes() if self._mirror else ())]
+        records = [self._records.popleft() for _ in range(len(self._records))]
+        self._number += 1  # not before what may fail
         return News(self._number, records, changes)
 
     @contextmanager

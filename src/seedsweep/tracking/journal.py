@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from seedsweep.tracking import ownership
+from seedsweep.trials.files import files_below
 from seedsweep.trials.record import JOURNAL, of_kept_weights
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Outbox:
 
 def outboxes_of(directory: Path, parent_run_id: str) -> list[Outbox]:
     """Return the journals below a directory that belong to a sweep's trials; others may be at work there."""
-    found = [Outbox(path.parent) for path in sorted(directory.rglob(JOURNAL))]
+    found = [Outbox(path.parent) for path in sorted(files_below(directory)) if path.name == JOURNAL]
     return [outbox for outbox in found if outbox.exists and outbox.starts[0]["owner"].startswith(f"{parent_run_id}/")]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seedsweep.tracking.journal import Outbox
+from seedsweep.trials.files import files_below
 from seedsweep.trials.record import EPOCH_METRICS, JOURNAL, EpochMetrics
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Siblings:
 
     def finished(self) -> list[Sequence[EpochMetrics]]:
         """Return what each epoch of each finished trial came to."""
-        for path in sorted(self._sweep.rglob(JOURNAL)):
+        for path in sorted(path for path in files_below(self._sweep) if path.name == JOURNAL):
             place = path.parent
             if place == self._own or place in self._finished:
                 continue
