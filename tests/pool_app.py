@@ -4,6 +4,7 @@ Run as a script by the tests, with the pool launcher and Hydra's own sweeper.
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -25,6 +26,16 @@ CONFIG = {
 ConfigStore.instance().store(name="app", node=CONFIG)
 
 
+log = logging.getLogger(__name__)
+
+
+class Unreadable(Exception):
+    """Can be pickled, and not be made again from its text alone."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
+
+
 def end(how):
     if how == "raise":
         raise ValueError("on purpose")
@@ -36,6 +47,11 @@ def end(how):
         os.kill(os.getpid(), signal.SIGSEGV)
     if how == "leave":
         os._exit(0)
+    if how == "unreadable":
+        raise Unreadable("on", "purpose")
+    if how == "log":
+        log.warning("an epoch of its own", extra={"epoch": 3})
+        return None
     if how == "unpicklable":
         return threading.Lock()
     return None

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from seedsweep import app, reuse
 from seedsweep.errors import CannotWrite
 from seedsweep.tracking import delivery, ownership
 from seedsweep.tracking.delivery import Courier, deliver
@@ -235,3 +236,28 @@ def test_a_directory_has_one_owner(tmp_path):
         with pytest.raises(CannotWrite, match="another process works on"):
             ownership.claim(tmp_path)
     assert ownership.is_abandoned(tmp_path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_what_happens_after_the_end_does_not_undo_it(tmp_path, error):
+    """Ctrl-C, or a checkpoint that cannot be removed, a moment after a trial was written down as finished."""
+    writer = writer_in(tmp_path)
+    write_all(writer)
+    assert writer.journal.status == "FINISHED"
+    app._record_failure(writer, error)
+    writer.journal.close()
+    assert writer.journal.status == "FINISHED"
+
+
+def test_half_links_of_who_was_killed_are_removed(store):
+    """One that somebody may still be at work on stays, and so does a whole one."""
+    tags = {"reused_from": "0" * 32}
+    now = int(time.time() * 1000)
+    made = {
+        name: store.client.create_run(store.experiment_id, start_time=start, tags=tags, run_name=name).info.run_id
+        for name, start in (("half", now - 3_600_000), ("being made", now), ("whole", now - 3_600_000))
+    }
+    store.client.set_terminated(made["whole"])
+    reuse.mend(store)
+    left = {name: store.client.get_run(run_id).info.lifecycle_stage for name, run_id in made.items()}
+    assert left == {"half": "deleted", "being made": "active", "whole": "active"}

@@ -140,6 +140,7 @@ def test_cores_and_memory_bound_the_slots(monkeypatch, cores, free_gib, threads,
         ("kill", "killed by SIGKILL"),
         ("segfault", "killed by SIGSEGV"),
         ("unpicklable", "cannot be sent to the parent"),
+        ("unreadable", "cannot be sent to the parent"),
         ("leave", "ended by itself with exit code 0"),
     ],
 )
@@ -150,6 +151,14 @@ def test_a_trial_that_ends_badly_takes_nobody_along(pool, how, said):
     assert ended.out.count("failed   ") == 2
     assert [job["n"] for job in jobs if job["do"] == "work"] == [1, 2]
     assert ended.code == 1
+
+
+def test_what_a_task_logs_may_have_attributes_of_any_name(pool):
+    """Also the name of something that a progress bar could show."""
+    ended, jobs = pool("do=log", "n=1,2", "hydra.launcher.workers=2", "seconds=0")
+    assert ended.code == 0, ended.err
+    assert ended.out.count("an epoch of its own") == 2
+    assert [job["n"] for job in jobs] == [1, 2]
 
 
 @pytest.mark.usefixtures("hydra_restore_singletons")

@@ -104,9 +104,9 @@ def test_patience_keeps_the_best_weights_whatever_interrupts_it(tmp_path, compos
 
 
 def test_whoever_is_outdone_ends_early_and_does_not_fail(sweep):
-    """Shown as stopped at its epoch; the same command does not train it again, and another sweep trains it whole."""
-    rates = "opt.learning_rate=0.01,0.011,0.012,0.5"
-    trying = sweep([1], rates, "stop=median", "stop.warmup=2", "hydra.launcher.workers=1", EPOCH_SECONDS=0)
+    """Shown as stopped at its epoch, and so is its twin; another sweep trains it whole."""
+    rates = ["opt.learning_rate=0.01,0.011,0.012,0.5", "model.name=mlp,twin"]
+    trying = sweep([1], *rates, "stop=median", "stop.warmup=2", "hydra.launcher.workers=1", EPOCH_SECONDS=0)
     assert trying.run() == 0, trying.output
     assert "failed" not in trying.output
     assert "stopped after epoch 2, where half of the finished trials were better" in trying.output
@@ -121,5 +121,5 @@ def test_whoever_is_outdone_ends_early_and_does_not_fail(sweep):
     assert len(trying.lines("epoch")) == 3 * 4 + 2
     trying.arguments[trying.arguments.index("stop=median")] = "stop=none"
     assert trying.run() == 0, trying.output
-    assert "plan: 3 reused, 1 to retry, 0 new" in trying.output
+    assert "plan: 7 reused, 1 to retry, 0 new" in trying.output
     assert len(trying.lines("epoch")) == 3 * 4 + 4  # it goes on from its checkpoint

@@ -187,7 +187,7 @@ def _train(
         writer.epoch(metrics)
         shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.values.items())
         progress = (_job_number(), metrics.epoch, trial.epochs)
-        log.info("%s  epoch %d/%d  %s", name, metrics.epoch, trial.epochs, shown, extra={"epoch": progress})
+        log.info("%s  epoch %d/%d  %s", name, metrics.epoch, trial.epochs, shown, extra={"seedsweep_epoch": progress})
         if metrics.epoch < trial.epochs and trial.stop.is_below_median(epochs, siblings.finished()):
             raise Outdone(metrics.epoch, dict(metrics.values))
 
@@ -216,10 +216,12 @@ def _train(
 
 
 def _record_failure(writer: TrialWriter, error: BaseException) -> None:
-    """Close the run with what ended it."""
+    """Close the run with what ended it, unless it was closed before that."""
     from seedsweep.tracking.tags import DIVERGED_TAG, STOPPED_TAG
     from seedsweep.training import checkpoints
 
+    if writer.journal.status == "FINISHED":
+        return
     if isinstance(error, Stopped | KeyboardInterrupt | SystemExit):
         writer.fail("interrupted", None, status="KILLED")
         return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from seedsweep.described import differences
 from seedsweep.tracking import ownership, settling
 from seedsweep.tracking.journal import Outbox
-from seedsweep.tracking.reading import running, runs_of, trials_by_job
+from seedsweep.tracking.reading import half_links, running, runs_of, trials_by_job
 from seedsweep.tracking.runs import link
 from seedsweep.tracking.tags import DIRECTORY_TAG, DIVERGED_TAG, PARENT_TAG, PLAN_TAG, REUSED_TAG, ROW_TAGS, SWEEP_TAG
 from seedsweep.training import checkpoints
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-
+# Whoever makes a link needs a fraction of a second, and of a server that is away some tries.
+_LINK_SECONDS = 600
 # What a run that stands for an earlier one says in its own sweep's words.
 _OF_THIS_SWEEP = ("variant", "dataset", "job", "trial_id", "settings_id", *ROW_TAGS, *SEARCH_PLACES)
 
@@ -49,6 +50,16 @@ def has_ended(record: TrialRecord, *, tested: bool = True) -> bool:
     if record.status == "finished":
         return "test_accuracy" in record.metrics or not tested
     return record.status == "failed" and DIVERGED_TAG in record.tags
+
+
+def is_settled(record: TrialRecord, *, tested: bool = True) -> bool:
+    """Tell whether a trial of this sweep needs no more training: it has ended, or was outdone by the others.
+
+    Args:
+        record: its run.
+        tested: see `has_ended`.
+    """
+    return has_ended(record, tested=tested) or record.status == "stopped"
 
 
 def ended(records: Sequence[TrialRecord], *, tested: bool = True) -> TrialRecord | None:
@@ -127,6 +138,8 @@ def interrupted_sweep(store: Store, plan_id: str) -> Interrupted | None:
 
 def mend(store: Store) -> None:
     """Close the runs of sweeps and trials whose process is gone, and deliver what they left behind."""
+    for record in half_links(store, _LINK_SECONDS):
+        store.client.delete_run(record.run_id)
     for record in running(store):
         for place in directories([record]):
             claimed = ownership.claim_abandoned(place)
@@ -179,7 +192,7 @@ def standing(store: Store, plan: Sequence[Described], run_id: str) -> Standing:
         if REUSED_TAG in record.tags and not has_ended(record):
             store.client.delete_run(record.run_id)  # half a link; the next one is whole
             del own[number]
-    here = {number: record for number, record in own.items() if has_ended(record) or record.status == "stopped"}
+    here = {number: record for number, record in own.items() if is_settled(record)}
     elsewhere: dict[int, TrialRecord] = {}
     tried = {}
     reasons: Counter[str] = Counter()

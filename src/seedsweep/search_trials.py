@@ -97,7 +97,7 @@ class SearchTrials:
         tested = planned.search is None
         own = self._known.get(planned.number)
         same = own is not None and own.tags.get("trial_id") == planned.described.trial_id
-        if own and same and (reuse.has_ended(own, tested=tested) or own.status == "stopped"):
+        if own and same and reuse.is_settled(own, tested=tested):
             return own
         if self._underway.is_rerun:
             return None

@@ -153,7 +153,7 @@ class _Sweep:
         store, parent_run_id = self.underway.store, self.underway.parent.run_id
         trials = trials_by_job(store, parent_run_id)
         for number, twin in twins.items():
-            if twin in trials and reuse.has_ended(trials[twin]) and number not in trials:
+            if twin in trials and reuse.is_settled(trials[twin]) and number not in trials:
                 reuse.link_ended(store, trials[twin], self.plan[number].described, parent_run_id)
         return read_sweep(store, parent_run_id)
 

@@ -59,14 +59,14 @@ class Incoming:
                 return
             self._taken = news.number
             self._changed.notify_all()
-            for record in news.records:
-                self._screen.show(record)
             try:
                 # What follows something that could not be written would leave a gap.
                 if self._directory and not self._trouble:
                     mirror.apply(news.changes, self._directory)
             except (OSError, ValueError) as error:
                 self._trouble = error
+            for record in news.records:
+                self._screen.show(record)
 
     def take_last(self, news: News) -> None:
         """Take in the last news of a job, after all that came before.

@@ -28,7 +28,7 @@ class _Console(Console):
 class Screen:
     """Shows the progress of a launch, and every record that a worker logs.
 
-    Records with an attribute `epoch` (job number, epoch, epochs) move a bar and are not printed.
+    Records with an attribute `seedsweep_epoch` (job number, epoch, epochs) move a bar and are not printed.
     Without a terminal there are no bars: a line for each start, and what the trials log.
     """
 
@@ -87,7 +87,7 @@ class Screen:
 
     def show(self, record: logging.LogRecord) -> None:
         """Show what a worker logged."""
-        epoch = getattr(record, "epoch", None)
+        epoch = getattr(record, "seedsweep_epoch", None)
         if epoch is None:
             self._print(record.getMessage(), _COLOURS.get(record.levelno, ""))
             return

@@ -151,7 +151,8 @@ def _pickled(result: JobResult) -> bytes:
     from hydra.core.utils import JobStatus
 
     try:
-        return bytes(cloudpickle.dumps(result))
+        pickled = bytes(cloudpickle.dumps(result))
+        cloudpickle.loads(pickled)  # an exception with arguments of its own can be written and not be read
     except Exception as problem:  # noqa: BLE001 - whatever the task returned or raised need not pickle
         text = (
             "".join(traceback.format_exception(error_of(result)))
@@ -161,3 +162,4 @@ def _pickled(result: JobResult) -> bytes:
         result.status = JobStatus.FAILED
         result.return_value = RuntimeError(f"what the task gave back cannot be sent to the parent: {text}")
         return bytes(cloudpickle.dumps(result))
+    return pickled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -169,6 +170,13 @@ def running(store: Store) -> list[TrialRecord]:
     """Return the sweeps, and the trials by themselves, that are not closed."""
     open_runs = f"tags.{SWEEP_TAG} LIKE '%' and attributes.status = 'RUNNING'"
     return [_record(run) for run in _search(store, open_runs, "attributes.start_time DESC")]
+
+
+def half_links(store: Store, seconds: float) -> list[TrialRecord]:
+    """Return the runs that stand for another one and were not finished by whoever made them, this long ago."""
+    before = int((time.time() - seconds) * 1000)
+    condition = f"tags.{REUSED_TAG} LIKE '%' and attributes.status = 'RUNNING' and attributes.start_time < {before}"
+    return [_record(run) for run in _search(store, condition, "attributes.start_time ASC")]
 
 
 def _record(run: Run) -> TrialRecord:
