@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hydra.core.utils import JobStatus
 
 from seedsweep.errors import (
+    BadInput,
     CannotWrite,
     LaunchInterrupted,
     Outdone,
@@ -50,7 +51,11 @@ class Worker(Protocol):
         """Where it runs, for people."""
 
     def starting(self) -> Future[Any] | None:
-        """Return what is done when it can take a job; None when it can."""
+        """Return what is done when it can take a job; None when it can.
+
+        Raises:
+            BadInput: it does not start.
+        """
 
     def run(self, job: Job) -> Future[Any]:
         """Start a job; what is returned is done when it has ended."""
@@ -89,6 +94,7 @@ def run_jobs(
         One `JobReturn` for each job that the source gave, in its order.
 
     Raises:
+        BadInput: no worker starts.
         LaunchInterrupted: Ctrl-C; running jobs have been asked to stop.
     """
     return _Launch(source, composer, workers, screen, failed_before).run()
@@ -109,6 +115,8 @@ class _Launch:
         self._composer = composer
         self._workers = workers
         self._free = deque(workers)
+        self._in_use = len(workers)
+        self._trouble = ""
         self._screen = screen
         self._failed_before = failed_before
         self._again: deque[tuple[Job, JobResult]] = deque()
@@ -148,7 +156,12 @@ class _Launch:
         """Start jobs on all workers that can take one; returns what is done when another can."""
         starting = []
         for worker in list(self._free):
-            if (ready := worker.starting()) is not None:
+            try:
+                ready = worker.starting()
+            except BadInput as error:
+                self._leave_out(worker, error)
+                continue
+            if ready is not None:
                 starting.append(ready)
                 continue
             job = self._next_job()
@@ -159,6 +172,16 @@ class _Launch:
             self._tries[job.position] = self._tries.get(job.position, 0) + 1
             self._running[worker.run(job)] = (job, worker)
         return starting
+
+    def _leave_out(self, worker: Worker, error: BadInput) -> None:
+        """Go on without a worker that does not start, if there are others: trials may be running there."""
+        self._free.remove(worker)
+        self._in_use -= 1
+        if not self._in_use:
+            raise error
+        if error.what != self._trouble:
+            self._trouble = error.what
+            self._screen.say(f"{worker.name} is left out: {error.what}")
 
     def _next_job(self) -> Job | None:
         if self._ends_early:

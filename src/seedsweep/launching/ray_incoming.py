@@ -22,7 +22,11 @@ _LATE_SECONDS = 30.0
 
 
 class Incoming:
-    """Takes in what a worker tells, in its order, from a thread of its own."""
+    """Takes in what a worker tells, in its order, from a thread of its own.
+
+    Attributes:
+        is_lost: whether the worker does not answer any more.
+    """
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -32,6 +36,7 @@ class Incoming:
         self._others: mirror.Mirror | None = None
         self._trouble: OSError | ValueError | None = None
         self._closed = False
+        self.is_lost = False
 
     def listen_to(self, actor: Any) -> None:
         """Take in what an actor tells from now on."""
@@ -93,6 +98,7 @@ class Incoming:
             try:
                 news = ray.get(actor.news.remote())
             except (RayError, ConnectionError):
+                self.is_lost = True
                 return
             # News from after a job's result can be here before the driver has taken the result.
             self.take(news)

@@ -97,6 +97,8 @@ class RayWorker:
         Raises:
             BadInput: it does not start.
         """
+        if self._ready is None and self._incoming.is_lost:
+            self.stop()  # its process was ended while it had nothing to do
         if self._actor is None:
             self._actor = _actor_class(self._slot).remote(dict(self._slot.environment), self._shared)
             self._ready = self._actor.ready.remote().future()
@@ -111,7 +113,6 @@ class RayWorker:
                 raise _does_not_start(error) from error
             return self.starting()
         self._ready, self._starts = None, 0
-        self._incoming = Incoming(self._screen)
         self._incoming.listen_to(self._actor)
         return None
 
@@ -175,6 +176,7 @@ class RayWorker:
         if self._actor is not None:
             ray.kill(self._actor)
             self._incoming.close()
+            self._incoming = Incoming(self._screen)
             self._actor = self._ready = None
 
 
