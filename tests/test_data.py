@@ -225,12 +225,17 @@ def test_other_images_are_not_taken_for_mnist(npz):
 
 
 def test_the_environment_names_a_file_or_its_directory(tmp_path, monkeypatch):
-    """SEEDSWEEP_DATA may be either."""
+    """SEEDSWEEP_DATA may be either; where there is none, it is the variable that is wrong."""
+    for name in ("mnist.npz", "other.npz"):
+        (tmp_path / name).touch()
     monkeypatch.setenv("SEEDSWEEP_DATA", str(tmp_path))
     assert sources.find_mnist(None) == tmp_path / "mnist.npz"
     monkeypatch.setenv("SEEDSWEEP_DATA", str(tmp_path / "other.npz"))
     assert sources.find_mnist(None) == tmp_path / "other.npz"
     assert str(sources.find_mnist("named.npz")) == "named.npz"
+    monkeypatch.setenv("SEEDSWEEP_DATA", str(tmp_path / "none.npz"))
+    with pytest.raises(BadInput, match=r"no such file: .*none.npz \(the variable SEEDSWEEP_DATA\)"):
+        sources.find_mnist(None)
 
 
 @contextmanager

@@ -144,6 +144,20 @@ def test_an_early_end_tells_each_trial_s_own_story(sweep):
     assert trying.output.strip().endswith("error: 2 of 3 trials failed, 1 were not started")
 
 
+def test_who_starts_a_sweep_that_is_at_work_is_told_so(sweep):
+    """Both come to their end; what neither of them had finished when the other began is trained twice."""
+    trying = sweep([1, 2], ONE, EPOCH_SECONDS=0.5)
+    with trying.started() as first:
+        trying.wait_for_epochs()
+        assert "the same sweep is at work" not in trying.output
+        assert trying.run() == 0, trying.output
+        assert first.wait(60) == 0, trying.output
+    assert trying.output.count("the same sweep is at work in ") == 1
+    assert trying.run() == 0
+    assert plans(trying)[-1] == "plan: 2 reused, 0 to retry, 0 new"
+    assert trying.output.count("the same sweep is at work in ") == 1
+
+
 def test_two_different_sweeps_in_one_directory(sweep):
     """What the first left there is not taken for the second's."""
     settings = {"EPOCH_SECONDS": 0.1, "faults": {1: ["raise", 9], 5: ["raise", 9]}}

@@ -74,6 +74,10 @@ def test_the_table_is_printed_saved_stored_and_written_again(swept):
     assert [row["seeds"] for row in rows] == [[1, 2], [1, 2]]
     shell.seedsweep("table", "-o", "again.md")
     assert (shell.directory / "again.md").read_text(encoding="utf-8") == text
+    shell.seedsweep("table", "-o", "again.csv")
+    assert (shell.directory / "again.csv").read_text(encoding="utf-8").startswith("variant,n,seeds,")
+    shell.seedsweep("table", "--format", "md", "-o", "again.html")
+    assert (shell.directory / "again.html").read_text(encoding="utf-8") == text
     assert len(re.findall(r"^\| (mlp|conv1) ", text, flags=re.MULTILINE)) == 2
 
 

@@ -134,6 +134,16 @@ def test_the_heading_says_what_the_numbers_rest_on():
     assert "0123456789abcdef" in heading["Sweep"]
 
 
+def test_a_part_of_a_sweep_has_the_names_of_the_whole():
+    """Two trials of four, of one model: what tells them from the other two stands in their names."""
+    made = [
+        replace(trial(0.9 + number / 100, **{"opt.name": opt}), tags={**TAGS, "variant": f"conv3 · {opt}"})
+        for number, opt in enumerate(["adam", "sgd"])
+    ]
+    assert [row.variant for row in table(*made, planned=4).rows] == ["conv3 · sgd", "conv3 · adam"]
+    assert [row.variant for row in table(*made).rows] == ["sgd", "adam"]
+
+
 def test_equal_accuracies_always_stand_in_the_same_order():
     """The same sweep gives the same table, whichever trial ended first."""
     one, other = trial(0.9), trial(0.9, **{"opt.name": "sgd"})
@@ -186,7 +196,14 @@ def test_a_hostile_name_breaks_no_format(name, form):
 
 @pytest.mark.parametrize(
     ("text", "escaped"),
-    [("a|b", "a\\|b"), ("<b>", "\\<b>"), ("a\n b", "a b"), ("[x]!`&", "\\[x\\]\\!\\`\\&"), ("\\", "\\\\")],
+    [
+        ("a|b", "a\\|b"),
+        ("<b>", "\\<b>"),
+        ("a\n b", "a b"),
+        ("[x]!`&", "\\[x\\]\\!\\`\\&"),
+        ("\\", "\\\\"),
+        ("a_b _c_ d__e", "a_b \\_c\\_ d\\_\\_e"),
+    ],
 )
 def test_markdown_is_escaped(text, escaped):
     """What would be markup is shown as it is."""

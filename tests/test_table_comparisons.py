@@ -74,8 +74,8 @@ def test_a_reader_sees_what_only_many_comparisons_leave_open():
         for trial in seeds([0.9 - place * step for step in steps], batch_size=str(100 + place))
     ]
     text = table(*rows).markdown()
-    assert cells(text, "batch\\_size=100")[4] == "best"
-    assert cells(text, "batch\\_size=101")[4] == "-1.00 (-1.25 to -0.75) unclear"
+    assert cells(text, "batch_size=100")[4] == "best"
+    assert cells(text, "batch_size=101")[4] == "-1.00 (-1.25 to -0.75) unclear"
     assert "Unclear: the interval, which is about this one difference only, excludes 0" in text
     assert "Unclear" not in table(*TWO).markdown()
 

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m seedsweep", description="Read what sweeps left in MLflow.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     table = commands.add_parser("table", help="write a sweep's comparison table again, from MLflow alone")
-    table.add_argument("--format", choices=FORMATS, default="md", help="default: md")
+    table.add_argument("--format", choices=FORMATS, help="default: by FILE's ending, else md")
     table.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the terminal")
     report = commands.add_parser("report", help="write a sweep's table in every format, and draw its pictures again")
     report.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", required=True)
@@ -52,11 +52,18 @@ def _table(chosen: argparse.Namespace) -> None:
     from seedsweep.tracking.store import existing_store
 
     store = existing_store(chosen.uri, chosen.experiment)
-    text = WRITERS[chosen.format](table_from(store, find_sweep(store, chosen.sweep), chosen.baseline))
+    form = chosen.format or _format_of(chosen.output)
+    text = WRITERS[form](table_from(store, find_sweep(store, chosen.sweep), chosen.baseline))
     if chosen.output:
         _write(chosen.output, text)
     else:
         sys.stdout.write(text)
+
+
+def _format_of(output: Path | None) -> str:
+    """Return the format that a file's ending names; of any other Markdown."""
+    endings = {f".{EXTENSIONS.get(form, form)}": form for form in FORMATS} | {".htm": "html"}
+    return endings.get(output.suffix.lower() if output else "", "md")
 
 
 def _report(chosen: argparse.Namespace) -> None:

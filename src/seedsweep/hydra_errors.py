@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError
@@ -94,6 +95,8 @@ def _composition(message: str) -> BadInput | None:
     """Match what Hydra's composition says; the texts are those of Hydra 1.3."""
     if match := re.search(r"Could not override '([^']*)'", message):
         key = match[1].lstrip("+~")
+        if close := _of_plugins(key):
+            return BadInput(f"no setting '{key}'; did you mean '{close}'?", where=key, fix=f"{close}=…")
         if key.startswith("hydra."):
             return BadInput(f"no setting '{key}'", where=key, fix="python sweep.py --cfg hydra lists Hydra's settings")
         return unknown_setting(key, all_setting_names())
@@ -113,6 +116,19 @@ def _composition(message: str) -> BadInput | None:
         return None
     first = " ".join(message.splitlines()[0].split())
     return BadInput(first, where="command line or conf/", fix="python sweep.py --help shows all settings")
+
+
+def _of_plugins(key: str) -> str | None:
+    """Return the setting of a launcher or a sweeper that a key probably means."""
+    above, _, leaf = key.rpartition(".")
+    for group in ("launcher", "sweeper"):
+        nodes = ConfigStore.instance().repo["hydra"][group].values()
+        names = [str(name) for node in nodes for name in node.node if not str(name).startswith("_")]
+        if not above and leaf in names:
+            return f"hydra.{group}.{leaf}"
+        if above == f"hydra.{group}" and (close := did_you_mean(leaf, names)):
+            return f"{above}.{close}"
+    return None
 
 
 def _broken_yaml(error: MarkedYAMLError, config_directory: Path) -> BadInput:

@@ -136,6 +136,12 @@ def interrupted_sweep(store: Store, plan_id: str) -> Interrupted | None:
     return None
 
 
+def same_at_work(store: Store, plan_id: str) -> Path | None:
+    """Return the directory of a sweep of the same trials that another process works on; None where there is none."""
+    records = [record for record in runs_of(store, PLAN_TAG, plan_id) if record.status == "running"]
+    return next((place for place in directories(records) if ownership.is_owned(place)), None)
+
+
 def mend(store: Store) -> None:
     """Close the runs of sweeps and trials whose process is gone, and deliver what they left behind."""
     for record in half_links(store, _LINK_SECONDS):

@@ -195,6 +195,8 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
     store = open_store(run.tracking.uri, run.tracking.experiment)
     reuse.mend(store)
     before = None if fresh else reuse.interrupted_sweep(store, identity)
+    if not fresh and before is None and (other := reuse.same_at_work(store, identity)):
+        log.warning("the same sweep is at work in %s: what both are to train is trained twice", other)
     directory = before.directory if before else new_directory
     if before:
         if is_new and new_directory != directory:

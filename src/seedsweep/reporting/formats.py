@@ -66,8 +66,11 @@ def _sections(table: Table) -> list[tuple[str, list[dict[str, str]]]]:
 
 
 def markdown_text(text: str) -> str:
-    r"""Escape what Markdown would read as markup; a newline would end the row."""
-    return re.sub(r"([\\|<&\[\]!`*_])", r"\\\1", " ".join(text.split()))
+    r"""Escape what Markdown would read as markup; a newline would end the row.
+
+    An underscore within a word is none, and most names of settings have one.
+    """
+    return re.sub(r"([\\|<&\[\]!`*]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", " ".join(text.split()))
 
 
 def to_markdown(table: Table) -> str:

@@ -159,7 +159,7 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
         BadInput: no variant has this name, or several begin with it.
     """
     # What a search compared was not measured on the test images.
-    in_order = _variants([trial for trial in sweep.trials if not is_suggestion(trial)])
+    in_order = _variants([trial for trial in sweep.trials if not is_suggestion(trial)], sweep)
     # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
     variants = sorted(in_order, key=lambda variant: (-variant.accuracy, variant.name))
     scores = {variant.key: _scores(variant.finished, correct) for variant in variants}
@@ -194,14 +194,20 @@ def _compared(variants: Sequence[_Variant], scores: Mapping[str, Scores], baseli
     return replace(found, baseline=None, rows={})
 
 
-def _variants(trials: Sequence[TrialRecord]) -> list[_Variant]:
-    # Named afresh: only the whole sweep shows what differs in it.
+def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[_Variant]:
+    # Named afresh: whoever planned the trials may have called them otherwise.
     told = [
         Told(trial.settings, trial.tags.get("dataset_sha256", ""), trial.tags.get("row_title", "")) for trial in trials
     ]
+    found = variants_of(told)
+    names = [variant.name for variant in found]
+    if sweep.search is None and len(trials) < sweep.planned:
+        # Those that are there do not show what differs among all of them.
+        planned = [trials[variant.places[0]].tags.get("variant", "") for variant in found]
+        names = planned if all(planned) and len(set(planned)) == len(planned) else names
     return [
-        _Variant(str(number), variant.name, variant.levels, [trials[place] for place in variant.places])
-        for number, variant in enumerate(variants_of(told))
+        _Variant(str(number), name, variant.levels, [trials[place] for place in variant.places])
+        for number, (name, variant) in enumerate(zip(names, found, strict=True))
     ]
 
 

@@ -71,6 +71,19 @@ def claim_abandoned(directory: Path) -> IO[bytes] | None:
         return None
 
 
+def is_owned(directory: Path) -> bool:
+    """Tell whether a process works in a directory; False where nobody can know."""
+    if os.name == "nt" or not (directory / _FILE_NAME).is_file():
+        return False
+    try:
+        claim(directory).close()
+    except CannotWrite:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def is_abandoned(directory: Path) -> bool:
     """Tell whether a directory was claimed by a process that is gone; False where nobody can know."""
     claimed = claim_abandoned(directory)

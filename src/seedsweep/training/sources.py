@@ -114,7 +114,11 @@ def find_mnist(path: str | None) -> Path | None:
     named = os.environ.get("SEEDSWEEP_DATA")
     if named:
         place = Path(named).expanduser()
-        return place / "mnist.npz" if place.is_dir() else place
+        found = place / "mnist.npz" if place.is_dir() else place
+        if not found.is_file():
+            fix = "SEEDSWEEP_DATA=FILE, a copy of mnist.npz; without it the file is looked for in Keras' cache"
+            raise BadInput(f"no such file: {found}", where="the variable SEEDSWEEP_DATA", fix=fix)
+        return found
     cached = keras_cache() / "mnist.npz"
     return cached if cached.exists() else None
 
