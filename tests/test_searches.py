@@ -58,8 +58,12 @@ def test_a_search_confirms_its_winner(search, shell):
     assert "winner: #" in trying.output
     assert "optimism gap" in shell.seedsweep("table").out
     lines = shell.seedsweep("table", "--format", "csv").out.splitlines()
-    assert lines[0] == "suggestion,opt.learning_rate,val_accuracy,epochs,bracket,rung,status,note"
+    fresh_seeds = "confirmed_n,confirmed_seeds,confirmed_test_accuracy_mean,confirmed_test_accuracy_std"
+    names = f"suggestion,opt.learning_rate,val_accuracy,epochs,bracket,rung,status,note,{fresh_seeds}"
+    assert lines[0].startswith(names)
     assert len(lines) == 7
+    assert ",2,2 3," in lines[1]  # the winner stands first
+    assert all(line.endswith(",,,,,,") for line in lines[2:])
     sweep = find_sweep(store_of(trying.directory), None)
     best = store_of(trying.directory).client.get_metric_history(sweep.run_id, "best_val_accuracy")
     assert [point.step for point in best] == list(range(1, 7))

@@ -107,7 +107,7 @@ def to_csv(table: Table) -> str:
     """Return one line a variant, or of a search one a trial, with unrounded numbers; accuracies are fractions of 1."""
     out = io.StringIO()
     if table.ranking:
-        records = [_ranked_record(row, table.ranking) for row in table.ranking.rows]
+        records = [_ranked_record(row, table.ranking) | _confirmed(row, table) for row in table.ranking.rows]
     else:
         records = [{**_record(row), "baseline": table.baseline} for row in table.rows]
     writer = csv.DictWriter(out, fieldnames=list(records[0]) if records else ["variant"], lineterminator="\n")
@@ -123,6 +123,16 @@ def _ranked_record(row: Ranked, ranking: Ranking) -> dict[str, Any]:
     told = asdict(row)
     score, values = told.pop("score"), told.pop("values")
     return {"suggestion": told.pop("suggestion"), **values, ranking.search.objective: score, **told}
+
+
+def _confirmed(row: Ranked, table: Table) -> dict[str, Any]:
+    """Return what a search's winner came to with fresh seeds; nothing in the lines of all others."""
+    if not table.rows:
+        return {}
+    fresh = _record(table.rows[0])
+    is_winner = table.ranking is not None and row == table.ranking.winner
+    names = ("n", "seeds", *(f"test_accuracy_{part}" for part in ("mean", "std", "low", "high")))
+    return {f"confirmed_{name}": fresh[name] if is_winner else None for name in names}
 
 
 def spreadsheet_text(text: str) -> str:
