@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +105,7 @@ class RayActor:
         self._number = 0
         self._mirror: mirror.Mirror | None = None
         self._home: Path | None = None
+        self._unheard: deque[Change] = deque()
         self._checked: set[Path] = set()
         relay.report_to(self._log)
         worker.enter(environment, shared)
@@ -130,6 +131,7 @@ class RayActor:
             with self._lock:
                 last = self._take(looks=2)  # the second finds what was missed at the first
                 self._mirror = None
+                self._unheard.clear()
         return result, last
 
     def news(self) -> News:
@@ -145,13 +147,21 @@ class RayActor:
                 self._number -= 1
 
     def hear(self, changes: Sequence[Change]) -> None:
-        """Take over what the jobs beside this one have written."""
-        if self._home:
-            mirror.apply(changes, self._home)
+        """Take over what the jobs beside this one have written, as soon as it has begun."""
+        with self._lock:
+            self._unheard += changes
+            if self._home:
+                self._take_over(self._home)
 
     def stop(self) -> None:
         """Ask the job to stop, or end the process where it cannot."""
         relay.request_stop()
+
+    def _take_over(self, home: Path) -> None:
+        while self._unheard:
+            # What follows a change that was lost is worth nothing, and the other files are.
+            with suppress(OSError, ValueError):
+                mirror.apply([self._unheard.popleft()], home)
 
     def _log(self, record: logging.LogRecord) -> None:
         self._records.append(record)
@@ -177,8 +187,8 @@ class RayActor:
             watching = mirror.Mirror(own, JOURNAL)
             watching.changes()  # the driver has it
             with self._lock:
-                self._mirror = watching
-            self._home = home
+                self._mirror, self._home = watching, home
+                self._take_over(home)
             with elsewhere.known_as(home, Path(job.sweep)):
                 yield home
             self._home = None
