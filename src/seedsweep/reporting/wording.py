@@ -127,8 +127,8 @@ def _of_comparisons(table: Table) -> Iterator[str]:
     by = "seed and test image" if noises == {"seeds and images"} else "seed"
     yield (
         f"Differences are to {of}, in percentage points, paired by {by}, with their 95 % intervals. p allows for "
-        f"{table.family} comparison{'s' * (table.family > 1)} (Holm). Worse or better: p below 0.05. Tied: the difference "
-        "cannot be told from noise."
+        f"{table.family} comparison{'s' * (table.family > 1)} (Holm). Worse or better: p below 0.05. Tied: the "
+        "difference cannot be told from noise."
     )
     if any(found.verdict == "unclear" for found in compared):
         yield (
