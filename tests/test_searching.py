@@ -212,6 +212,7 @@ def test_hyperband_climbs_its_rungs(process, epochs, factor, rungs, in_flight):
     assert [(rung.bracket, rung.rung, rung.trials, rung.epochs) for rung in search.rungs] == rungs
     climbed = Counter((trial.bracket, trial.rung, trial.epochs) for trial in suggestions)
     assert climbed == {(bracket, rung, length): count for bracket, rung, count, length in rungs}
+    assert search.most_trials == len(suggestions)
     on = defaultdict(list)
     for trial in suggestions:
         if trial.rung == 0:

@@ -107,7 +107,7 @@ def run_search(
             seed=wanted.seed,
             objective=objective,
             axes=tuple(axis.key for axis in space.axes),
-            suggestions=_suggestions(search, wanted),
+            suggestions=search.most_trials,
             confirm=wanted.confirm,
         )
         told = json.dumps(asdict(record))
@@ -117,15 +117,6 @@ def run_search(
         log.info("data: %s", first.described.tags["dataset"])
         with underway(config, first.run, identity, tags) as sweep:
             return _Search(space, record, planner, sweep, search, first.run).run(launch)
-
-
-def _suggestions(search: Search, wanted: Wanted) -> int:
-    """Return how many trials the search may suggest."""
-    if not search.rungs:
-        assert wanted.max_trials is not None
-        return wanted.max_trials
-    every = sum(rung.trials for rung in search.rungs)
-    return every if wanted.max_trials is None else min(every, wanted.max_trials)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Search:
 
     Attributes:
         rungs: Hyperband's, in the order in which it opens them; empty for the others.
+        most_trials: how many trials it suggests at most.
         drawn_first: how many scores the Bayesian algorithm waits for before it follows its model; 0 for the others.
 
     Raises:
@@ -92,6 +93,10 @@ class Search:
         self._failed = False
         self._search, self.rungs = process.request("begin", 0, order)
         _check_it_can_halve(order, self.rungs)
+        bounds = [max_trials] if max_trials is not None else []
+        if self.rungs:
+            bounds.append(sum(rung.trials for rung in self.rungs))
+        self.most_trials = min(bounds)
 
     def ask(self) -> Suggestion | Pause:
         """Return what to try next, or why there is nothing."""
