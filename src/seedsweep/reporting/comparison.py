@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from seedsweep.reporting.contrast import Contrast, Noise, Scores
 
 
-# "worse" and "better": so many comparisons would hold such a difference by chance in less than 5 of 100 cases.
-# "unclear": this one would, all of them would not. "tied": it cannot be told from noise, which does not say that there
-# is no difference.
+# "worse" and "better": significant, allowing for all comparisons. "unclear": significant only as if it were the one
+# comparison made. "tied": it cannot be told from noise, which does not say that there is no difference.
 Verdict = Literal["worse", "better", "unclear", "tied"]
 
 
