@@ -1,7 +1,7 @@
 """Runs one job as `hydra.core.utils.run_job` does, in a third of the time.
 
-Hydra copies the whole config of a job five times, node by node. Here it is unpickled twice more instead, each of which
-costs a sixth of a copy; and the YAML files are written by libyaml. What a job sees, and what it leaves in its
+Hydra copies the whole config of a job five times, node by node. Here it is unpickled once more instead, which costs a
+sixth of a copy; and the YAML files are written by libyaml. What a job sees, and what it leaves in its
 directory, is the same.
 """
 
@@ -59,7 +59,7 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
     with current_config(config):
         output = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
         _enter(config, output)
-        job, job_hydra = _without_hydra(load(), config), _only_hydra(load(), config, output)
+        job, job_hydra = _split(load(), config, output)
         came = JobReturn(list(config.hydra.overrides.task), job, job_hydra)
         output.mkdir(parents=True, exist_ok=True)
         with _working_directory(output, chdir=config.hydra.job.chdir) as came.working_dir:
@@ -101,24 +101,19 @@ def _enter(config: Any, output: Path) -> None:
     OmegaConf.set_readonly(config.hydra, value=True)
 
 
-def _without_hydra(copy: DictConfig, config: DictConfig) -> DictConfig:
-    """Return what the task sees."""
+def _split(copy: DictConfig, config: DictConfig, output: Path) -> tuple[DictConfig, DictConfig]:
+    """Divide a copy of a job's config into what the task sees and what is told of the job."""
     # What a resolver has answered once, such as the time, it answers again.
     OmegaConf.copy_cache(from_config=config, to_config=copy)
+    _enter(copy, output)
+    # Without the flag the node would be copied.
+    told = OmegaConf.create({}, flags={"no_deepcopy_set_nodes": True})
+    told.hydra = copy.hydra
+    told._set_flag("no_deepcopy_set_nodes", None)  # noqa: SLF001 - OmegaConf has no other way to lift it
+    OmegaConf.copy_cache(from_config=copy, to_config=told)
     with read_write(copy), open_dict(copy):
         del copy["hydra"]
-    return copy
-
-
-def _only_hydra(copy: DictConfig, config: DictConfig, output: Path) -> DictConfig:
-    """Return what is told of the job."""
-    OmegaConf.copy_cache(from_config=config, to_config=copy)
-    _enter(copy, output)
-    with read_write(copy), open_dict(copy):
-        for key in [key for key in copy if key != "hydra"]:
-            del copy[key]
-    OmegaConf.set_struct(copy, value=None)
-    return copy
+    return copy, told
 
 
 def _write(path: Path, config: DictConfig | ListConfig) -> None:

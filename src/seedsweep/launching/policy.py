@@ -28,5 +28,5 @@ class Policy:
     @classmethod
     def of(cls, config: DictConfig) -> Policy:
         """Read the policy from a sweep's config; an application that has no such settings gets the defaults."""
-        said = {name: config.get(name, getattr(cls, name)) for name in ("timeout", "retries", "max_failures")}
+        said = {name: config[name] for name in ("timeout", "retries", "max_failures") if name in config}
         return cls(**said, watches_others=(config.get("stop") or {}).get("name") == "median")

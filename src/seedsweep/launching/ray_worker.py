@@ -18,6 +18,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError, RayE
 from seedsweep.errors import BadInput, OutOfMemory, TimedOut, TrialError, WorkerDied
 from seedsweep.launching import mirror
 from seedsweep.launching.hydra_job import current_config
+from seedsweep.launching.packing import packed
 from seedsweep.launching.ray_actor import Assignment, RayActor
 from seedsweep.launching.ray_files import CarriedFiles
 from seedsweep.launching.ray_incoming import Incoming
@@ -127,7 +128,7 @@ class RayWorker:
         others = mirror.Mirror(sweep, JOURNAL, only_last=True, without=within) if job.policy.watches_others else None
         self._incoming.expect(directory, others)
         assignment = Assignment(
-            config=cloudpickle.dumps(job.config),
+            config=packed(job.config),
             directory=within,
             sweep=str(sweep),
             proof=str(self._files.proof_in(sweep)),

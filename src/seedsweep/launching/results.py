@@ -6,10 +6,10 @@ import pickle
 import zlib
 from typing import TYPE_CHECKING
 
-import cloudpickle
 from hydra.core.utils import JobReturn, JobStatus
 
 from seedsweep.errors import Outdone
+from seedsweep.launching.packing import packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ class JobResult(JobReturn):
         self.status = came.status
         self._return_value = error_of(came)
         self.traceback = traceback
-        self._packed = zlib.compress(cloudpickle.dumps((came.cfg, came.hydra_cfg)), level=1)
+        self._packed = zlib.compress(packed((came.cfg, came.hydra_cfg)), level=1)
 
     @property
     def cfg(self) -> DictConfig | None:  # type: ignore[override]

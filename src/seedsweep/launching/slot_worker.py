@@ -12,6 +12,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from seedsweep.errors import TimedOut, TrialError, WorkerDied
 from seedsweep.launching import worker
+from seedsweep.launching.packing import packed
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -70,7 +71,7 @@ class SlotWorker:
             )
         self._began = time.monotonic()
         with worker.deaf_to_interrupts():
-            return self._pool.schedule(worker.run, args=(cloudpickle.dumps(job.config),), timeout=self._timeout)
+            return self._pool.schedule(worker.run, args=(packed(job.config),), timeout=self._timeout)
 
     def hung_up(self) -> bool:
         """Tell whether the process that took the job is gone, and nothing came of it for seconds.
