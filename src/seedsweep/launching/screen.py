@@ -5,14 +5,29 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
+
+from seedsweep.launching.pace import Pace, about
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+# How long a sweep without a terminal says nothing of its progress.
+_QUIET_SECONDS = 60.0
 
 _COLOURS = {logging.ERROR: "red", logging.WARNING: "yellow"}
 
@@ -25,26 +40,46 @@ class _Console(Console):
         self.quiet = True
 
 
+class _Left(ProgressColumn):
+    """How long all trials still take."""
+
+    max_refresh = 1.0
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+
+    def render(self, task: Task) -> Text:
+        """Show it beside the bar that is for all of them."""
+        left = self._pace.left(time.monotonic())
+        return Text(f"{about(left)} left" if left is not None and task.fields.get("is_all") else "", style="cyan")
+
+
 class Screen:
     """Shows the progress of a launch, and every record that a worker logs.
 
     Records with an attribute `seedsweep_epoch` (job number, epoch, epochs) move a bar and are not printed.
-    Without a terminal there are no bars: a line for each start, and what the trials log.
+    Without a terminal there are no bars: a line for each start, what the trials log, and at most once a minute, when
+    an epoch has ended, how far the launch has come.
     """
 
     def __init__(self, total: int) -> None:
         self.console = _Console(highlight=False)
+        self._pace = Pace(total, time.monotonic())
+        self._total, self._done = total, 0
+        self._told = time.monotonic()
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            _Left(self._pace),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
         )
         self._lock = threading.Lock()
-        self._all = self._bars.add_task("trials", total=total)
+        self._all = self._bars.add_task("trials", total=total, is_all=True)
         self._running: dict[int, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -60,6 +95,7 @@ class Screen:
         """Show that a job runs from now on."""
         with self._lock:
             self._running[job] = self._bars.add_task(label, total=None)
+            self._pace.started(job)
         if not self.console.is_terminal:
             self._print(f"started  {label}  on {slot}", "")
 
@@ -68,11 +104,16 @@ class Screen:
         with self._lock:
             self._bars.remove_task(self._running.pop(job))
             self._bars.advance(self._all)
+            self._done += 1
+            self._pace.ended(job, time.monotonic())
+        self._tell()
 
     def retried(self, label: str, reason: str) -> None:
         """Say that a job failed and will be started again."""
         with self._lock:
             self._bars.update(self._all, advance=-1)
+            self._done -= 1
+            self._pace.again()
         self._print(f"again    {label}: {reason}", "yellow")
 
     def failed(self, label: str, reason: str, traceback: str) -> None:
@@ -95,6 +136,19 @@ class Screen:
         with self._lock:
             if job in self._running:
                 self._bars.update(self._running[job], completed=done, total=total)
+                self._pace.epoch(job, done, total, time.monotonic())
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say how far the launch has come, where no bars show it and nothing was said of it for a while."""
+        with self._lock:
+            now, running = time.monotonic(), len(self._running)
+            left = self._pace.left(now)
+            if self.console.is_terminal or left is None or not running or now - self._told < _QUIET_SECONDS:
+                return
+            self._told = now
+            done = self._done
+        self._print(f"so far   {done} of {self._total} trials, {running} running, {about(left)} left", "")
 
     def _print(self, text: str, style: str) -> None:
         # A text, not markup: what a trial is called or says may hold brackets.

@@ -1,0 +1,92 @@
+"""What a launch says of its progress, and when."""
+
+import logging
+
+import pytest
+
+from seedsweep.launching import screen as screens
+from seedsweep.launching.pace import Pace, about
+from seedsweep.launching.screen import Screen
+
+
+def test_the_rest_takes_as_long_as_the_same_work_did():
+    """Four jobs of ten epochs, two at once, ten seconds an epoch."""
+    pace = Pace(4, now=100)
+    assert pace.left(100) is None
+    pace.started(0)
+    pace.started(1)
+    for job in (0, 1):
+        pace.epoch(job, 1, 10, now=110)
+    assert pace.left(110) == pytest.approx(190)
+    assert pace.left(115) == pytest.approx(185)  # it counts down between two epochs
+    assert pace.left(1000) == 0
+    for job in (0, 1):
+        pace.epoch(job, 10, 10, now=200)
+        pace.ended(job, now=200)
+    assert pace.left(200) == pytest.approx(100)
+
+
+def test_what_a_checkpoint_held_was_not_done_here():
+    """A trial goes on after epoch 8 of 10; a second one starts from nothing."""
+    pace = Pace(2, now=0)
+    pace.started(0)
+    pace.epoch(0, 9, 10, now=10)
+    assert pace.left(10) == pytest.approx(110)
+    pace.epoch(0, 10, 10, now=20)
+    pace.ended(0, now=20)
+    assert pace.left(20) == pytest.approx(100)
+
+
+def test_a_second_try_is_work_again():
+    pace = Pace(1, now=0)
+    pace.started(0)
+    pace.ended(0, now=30)
+    assert pace.left(30) == 0
+    pace.again()
+    pace.started(0)
+    pace.epoch(0, 1, 2, now=45)
+    assert pace.left(45) == pytest.approx(15)
+
+
+def test_jobs_that_tell_of_no_epochs_are_counted_whole():
+    pace = Pace(3, now=0)
+    for job in range(2):
+        pace.started(job)
+        pace.ended(job, now=10 * (job + 1))
+    assert pace.left(20) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "10 s"), (14, "10 s"), (89, "90 s"), (90, "2 min"), (2040, "34 min"), (5399, "90 min"), (5400, "1.5 h")],
+)
+def test_a_time_is_told_as_exactly_as_it_is_known(seconds, words):
+    assert about(seconds) == f"about {words}"
+
+
+def epoch(job, done, total):
+    record = logging.LogRecord("x", logging.INFO, "", 0, "", (), None)
+    record.seedsweep_epoch = (job, done, total)
+    return record
+
+
+def test_without_a_terminal_progress_is_told_once_a_minute(monkeypatch, capsys):
+    """And only when there is something new to tell."""
+    clock = [0.0]
+    monkeypatch.setattr(screens.time, "monotonic", lambda: clock[0])
+    with Screen(3) as screen:
+        screen.started(0, "first", "core 0")
+        for second, done in ((30, 1), (61, 2), (90, 3), (125, 4)):
+            clock[0] = second
+            screen.show(epoch(0, done, 5))
+        clock[0] = 300
+        screen.ended(0)  # nothing runs, so nothing is said
+        screen.started(1, "second", "core 0")
+        screen.show(epoch(1, 1, 5))
+    assert capsys.readouterr().out.splitlines() == [
+        "started  first  on core 0",
+        "so far   0 of 3 trials, 1 running, about 7 min left",
+        "so far   0 of 3 trials, 1 running, about 6 min left",
+        "started  second  on core 0",
+        "so far   1 of 3 trials, 1 running, about 8 min left",
+    ]
