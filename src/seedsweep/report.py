@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seedsweep.reporting.ranking import Ranking
-    from seedsweep.reporting.table import Row, Table
+    from seedsweep.reporting.row import Row
+    from seedsweep.reporting.table import Table
     from seedsweep.tracking.answers import Answers
     from seedsweep.tracking.runs import SweepWriter
     from seedsweep.tracking.store import Store

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from seedsweep.reporting.comparison import Comparison
     from seedsweep.reporting.factors import Effect
     from seedsweep.reporting.ranking import Ranked, Ranking
+    from seedsweep.reporting.row import Reported, Row
     from seedsweep.reporting.statistics import Summary
-    from seedsweep.reporting.table import Reported, Row, Table
+    from seedsweep.reporting.table import Table
 
 MISSING = "–"
 # Columns of texts; all others hold numbers.

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from seedsweep.reporting.ranking import Ranked, Ranking
+    from seedsweep.reporting.row import Row
     from seedsweep.reporting.statistics import Summary
-    from seedsweep.reporting.table import Row, Table
+    from seedsweep.reporting.table import Table
 
 _AGAINST = ("difference", "low", "high", "p", "adjusted", "verdict")
 _MOST_EFFECTS = 40

@@ -5,90 +5,34 @@ Not here: the words around it, see `wording`; how it is written as Markdown and 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.reporting import formats, wording
-from seedsweep.reporting.comparison import Comparison, Comparisons, compare
+from seedsweep.reporting.comparison import Comparisons, compare
 from seedsweep.reporting.contrast import Scores
-from seedsweep.reporting.crossed import crossed_accuracy
 from seedsweep.reporting.factors import Cell, Effects, factor_effects
 from seedsweep.reporting.ranking import is_suggestion, ranking_of
-from seedsweep.reporting.statistics import Summary, prediction_interval, summarize
+from seedsweep.reporting.row import Variant, row_of
 from seedsweep.trials.variants import Told, variants_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from seedsweep.reporting.ranking import Ranking
-    from seedsweep.reporting.statistics import Estimate
+    from seedsweep.reporting.row import Row
     from seedsweep.trials.record import SweepRecord, TrialRecord
 
     # Whether each test image's class was predicted, (images,); None where nobody knows any more.
     Correct = Callable[[TrialRecord], NDArray[np.bool_] | None]
 
 
-# Reported percents have two decimals.
-_ROUNDING = 0.5e-4
 # Beyond, effects are too many to be read.
 _LARGEST_GRID = 200
-
-
-@dataclass(frozen=True)
-class Reported:
-    """One accuracy that somebody reported.
-
-    Attributes:
-        percent: as it was reported.
-        inside: whether it lies, as far as it is rounded, where one further run of ours would fall in 95 of 100
-            cases; None where the spread over seeds is not known.
-    """
-
-    percent: float
-    inside: bool | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One variant.
-
-    Attributes:
-        variant: its name.
-        seeds: of the finished trials, ascending.
-        accuracies: test accuracy of each of them, as fractions.
-        test: the same folded; None when no trial finished.
-        new_images: the mean with an interval for new seeds and new test images together; None where fewer than two
-            seeds or their answers are known.
-        validation: accuracy on the validation images after the last epoch; None when no trial finished.
-        is_baseline: whether the others are set against it.
-        against: the comparison with the baseline; None where there is none.
-        reported: what somebody else reported of it.
-        parameters: number of weights; None when no trial finished.
-        train_seconds: mean wall time of the epochs; None when no trial finished.
-        note: what a reader must know of it, and what happened to the trials that did not finish.
-        trials: the runs of the finished ones.
-    """
-
-    variant: str
-    seeds: tuple[int, ...]
-    accuracies: tuple[float, ...]
-    test: Summary | None
-    new_images: Estimate | None
-    validation: Summary | None
-    is_baseline: bool
-    against: Comparison | None
-    reported: tuple[Reported, ...]
-    parameters: int | None
-    train_seconds: float | None
-    note: str
-    trials: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,31 +66,6 @@ class Table:
         return formats.FORMATS["md"](self)
 
 
-@dataclass(frozen=True)
-class _Variant:
-    """What a row is made from. Two may share a name, where two data sets share a path; never a key."""
-
-    key: str
-    name: str
-    levels: Mapping[str, str]
-    trials: Sequence[TrialRecord]
-
-    @property
-    def images(self) -> str:
-        """The identity of its images, those for testing among them."""
-        return self.trials[0].tags.get("dataset_sha256", "")
-
-    @property
-    def finished(self) -> list[TrialRecord]:
-        done = [trial for trial in self.trials if trial.status == "finished"]
-        return sorted(done, key=lambda trial: int(trial.settings["seed"]))
-
-    @property
-    def accuracy(self) -> float:
-        """Of the test images, over seeds; below all others where no trial finished."""
-        return fmean([trial.metrics["test_accuracy"] for trial in self.finished] or [-1.0])
-
-
 def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str | None = None) -> Table:
     """Fold a sweep's trials into a table.
 
@@ -164,7 +83,7 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
     variants = sorted(in_order, key=lambda variant: (-variant.accuracy, variant.name))
     scores = {variant.key: _scores(variant.finished, correct) for variant in variants}
     compared = _compared(variants, scores, baseline)
-    rows = [_row(variant, scores[variant.key], compared) for variant in variants]
+    rows = [row_of(variant, scores[variant.key], compared) for variant in variants]
     ranking = ranking_of(sweep)
     table = Table(
         title=sweep.name,
@@ -180,7 +99,7 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
     return replace(table, footnotes=wording.footnotes(table, sweep))
 
 
-def _compared(variants: Sequence[_Variant], scores: Mapping[str, Scores], baseline: str | None) -> Comparisons:
+def _compared(variants: Sequence[Variant], scores: Mapping[str, Scores], baseline: str | None) -> Comparisons:
     """Compare the variants that were tested on the same images as the baseline: others say nothing of each other."""
     named = _named(baseline, variants) if baseline else None
     finished = [variant for variant in variants if variant.finished]
@@ -194,7 +113,7 @@ def _compared(variants: Sequence[_Variant], scores: Mapping[str, Scores], baseli
     return replace(found, baseline=None, rows={})
 
 
-def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[_Variant]:
+def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[Variant]:
     # Named afresh: whoever planned the trials may have called them otherwise.
     told = [
         Told(trial.settings, trial.tags.get("dataset_sha256", ""), trial.tags.get("row_title", "")) for trial in trials
@@ -206,7 +125,7 @@ def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[_Varian
         planned = [trials[variant.places[0]].tags.get("variant", "") for variant in found]
         names = planned if all(planned) and len(set(planned)) == len(planned) else names
     return [
-        _Variant(str(number), name, variant.levels, [trials[place] for place in variant.places])
+        Variant(str(number), name, variant.levels, [trials[place] for place in variant.places])
         for number, (name, variant) in enumerate(zip(names, found, strict=True))
     ]
 
@@ -220,7 +139,7 @@ def _scores(finished: Sequence[TrialRecord], correct: Correct | None) -> Scores:
     return Scores(accuracies, {seed: answer for seed, answer in answers.items() if answer is not None})
 
 
-def _effects(variants: Sequence[_Variant], scores: Mapping[str, Scores]) -> Effects:
+def _effects(variants: Sequence[Variant], scores: Mapping[str, Scores]) -> Effects:
     """Return what changing one setting is worth; of one setting alone, its rows say it already."""
     factors = {factor for variant in variants for factor in variant.levels}
     if len(factors) < 2 or any(variant.trials[0].tags.get("row") for variant in variants):
@@ -232,7 +151,7 @@ def _effects(variants: Sequence[_Variant], scores: Mapping[str, Scores]) -> Effe
     return factor_effects([Cell(variant.levels, scores[variant.key]) for variant in variants])
 
 
-def _named(wanted: str, variants: Sequence[_Variant]) -> str:
+def _named(wanted: str, variants: Sequence[Variant]) -> str:
     """Return the key of the variant with a name, of a row with that key, or of the only one that begins so."""
     names = {variant.key: variant.name for variant in variants}
     rows = {variant.key: variant.trials[0].tags.get("row") for variant in variants}
@@ -246,60 +165,3 @@ def _named(wanted: str, variants: Sequence[_Variant]) -> str:
     problem = f"{len(found)} variants begin with '{wanted}'" if found else f"no variant '{wanted}'"
     close = did_you_mean(wanted, list(names.values())) or next((names[key] for key in found or names), "…")
     raise BadInput(problem, where="--baseline", fix=f"--baseline '{close}'")
-
-
-def _row(variant: _Variant, scores: Scores, compared: Comparisons) -> Row:
-    finished = variant.finished
-    accuracies = tuple(trial.metrics["test_accuracy"] for trial in finished)
-    validated = [trial.metrics["val_accuracy"] for trial in finished]
-    tags = variant.trials[0].tags
-    is_known = len(scores.correct) == len(finished) > 1
-    return Row(
-        variant=variant.name,
-        seeds=tuple(int(trial.settings["seed"]) for trial in finished),
-        accuracies=accuracies,
-        test=summarize(accuracies, proportions=True) if finished else None,
-        new_images=crossed_accuracy(np.stack(list(scores.correct.values()))) if is_known else None,
-        validation=summarize(validated, proportions=True) if finished else None,
-        is_baseline=variant.key == compared.baseline,
-        against=compared.rows.get(variant.key) if finished else None,
-        reported=_reported(tags.get("reported", ""), accuracies),
-        parameters=int(finished[0].tags["parameters"]) if finished else None,
-        train_seconds=fmean(trial.metrics["train_seconds"] for trial in finished) if finished else None,
-        note="; ".join(filter(None, (tags.get("row_note", ""), _ended_early(finished), _unfinished(variant.trials)))),
-        trials=tuple(trial.run_id for trial in finished),
-    )
-
-
-def _reported(text: str, accuracies: Sequence[float]) -> tuple[Reported, ...]:
-    percents = [float(part) for part in text.split(",") if part.strip()]
-    return tuple(Reported(percent, _is_inside(percent / 100, accuracies)) for percent in percents)
-
-
-def _is_inside(reported: float, accuracies: Sequence[float]) -> bool | None:
-    interval = prediction_interval(accuracies) if len(accuracies) > 1 else None
-    if interval is None:
-        return None
-    low, high = interval
-    if low - _ROUNDING <= reported <= high + _ROUNDING:
-        return True
-    # Few seeds can agree by chance, and then nothing is known of how far a further one may lie.
-    return None if high - low < _ROUNDING else False
-
-
-def _ended_early(finished: Sequence[TrialRecord]) -> str:
-    """Say where the weights of the best epoch were kept, and which those were."""
-    kept = sorted(int(trial.tags["best_epoch"]) for trial in finished if "best_epoch" in trial.tags)
-    if not kept:
-        return ""
-    epochs = f"{kept[0]}" if kept[0] == kept[-1] else f"{kept[0]} to {kept[-1]}"
-    return f"best weights kept, of epoch {epochs}"
-
-
-def _unfinished(trials: Sequence[TrialRecord]) -> str:
-    counts = Counter((trial.status, trial.tags.get("failure", "")) for trial in trials if trial.status != "finished")
-    parts = []
-    for (status, failure), count in counts.items():
-        times = f"{count} {status}" if len(trials) > 1 else status
-        parts.append(f"{times}: {failure}" if failure else times)
-    return "; ".join(parts)

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from seedsweep.reporting.ranking import Ranking
-    from seedsweep.reporting.table import Row, Table
+    from seedsweep.reporting.row import Row
+    from seedsweep.reporting.table import Table
     from seedsweep.trials.record import SearchRecord, SweepRecord
 
 
