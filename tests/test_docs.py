@@ -34,7 +34,7 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_commands_on_the_pages_compose(page, compose):
+def test_commands_on_the_pages_compose(page, compose, rows_of):
     """Every `python sweep.py` command in a block is one that the program takes, as far as its overrides go."""
     assert CONFIG_NAME == "config"
     for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
@@ -44,7 +44,15 @@ def test_commands_on_the_pages_compose(page, compose):
             words = shlex.split(line.split("python sweep.py", 1)[1], comments=True)
             overrides = [word for word in words if "=" in word and not word.startswith(("hydra", "sweeps"))]
             # One value of each is enough to know that the key and the choices are there.
-            compose(*map(first_of, OverridesParser.create().parse_overrides(overrides)))
+            compose(*row_of(words, rows_of), *map(first_of, OverridesParser.create().parse_overrides(overrides)))
+
+
+def row_of(words, rows_of):
+    """The overrides of the first of the rows that a command picks: what it sets besides may need them."""
+    told = dict(word.split("=", 1) for word in words if "=" in word)
+    if "hydra.sweeper.only" not in told:
+        return ()
+    return rows_of(told["sweeps"])[told["hydra.sweeper.only"].strip("[]").split(",")[0]].overrides
 
 
 def first_of(override):
