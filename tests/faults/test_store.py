@@ -41,7 +41,9 @@ settle(store, directory / number, "")
 
 
 def test_many_processes_start_and_write_at_once(tmp_path, starter, full, tally):
-    """All of them find or make the same new database; not one of their metrics is missing."""
+    """All of them find or make the same new database; not one of their metrics is missing, and no lock is left."""
+    locks = tmp_path / "locks"
+    locks.mkdir()
     writers, metrics = (16, 1000) if full else (3, 100)
     (tmp_path / "writer.py").write_text(WRITER, encoding="utf-8")
     began = time.monotonic()
@@ -52,7 +54,7 @@ def test_many_processes_start_and_write_at_once(tmp_path, starter, full, tally):
                     tmp_path / "writer.py",
                     [str(tmp_path), str(number), str(metrics)],
                     directory=tmp_path,
-                    environment=ENVIRONMENT,
+                    environment=ENVIRONMENT | {"TMPDIR": str(locks)},
                     out=output,
                     err=output,
                 )
@@ -62,6 +64,7 @@ def test_many_processes_start_and_write_at_once(tmp_path, starter, full, tally):
         codes = [process.wait(400) for process in processes]
     assert codes == [0] * writers, (tmp_path / "output").read_text(encoding="utf-8")
     took = time.monotonic() - began
+    assert not list(locks.glob("*.lock"))
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         counts = database.execute("SELECT count(*), count(DISTINCT run_uuid) FROM metrics").fetchone()

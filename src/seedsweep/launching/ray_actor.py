@@ -24,6 +24,7 @@ from omegaconf import read_write
 
 from seedsweep.launching import elsewhere, mirror, relay, worker
 from seedsweep.launching.carrying import carrying_of
+from seedsweep.launching.job_directory import job_directory, remove_abandoned
 from seedsweep.trials.record import JOURNAL
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class RayActor:
         self._checked: set[Path] = set()
         relay.report_to(self._log)
         worker.enter(environment, shared)
+        remove_abandoned()
 
     def ready(self) -> int:
         """Return the process' id, once it can take a job."""
@@ -180,8 +182,7 @@ class RayActor:
         if Path(job.proof).is_file() and os.access(job.sweep, os.W_OK):
             yield Path(job.sweep)
             return
-        with tempfile.TemporaryDirectory(prefix="seedsweep-", ignore_cleanup_errors=True) as name:
-            home = Path(name)
+        with job_directory() as home:
             own = home / job.directory
             mirror.apply(job.before, own)
             watching = mirror.Mirror(own, JOURNAL)

@@ -63,20 +63,21 @@ def claim(directory: Path) -> IO[bytes]:
 
 def claim_abandoned(directory: Path) -> IO[bytes] | None:
     """Claim a directory whose owner is gone; None where it is not, or nobody can know."""
-    if os.name == "nt" or not (directory / _FILE_NAME).is_file():
+    if os.name == "nt":
         return None
     try:
-        return claim(directory)
+        return claim(directory) if (directory / _FILE_NAME).is_file() else None
     except (CannotWrite, OSError):
         return None
 
 
 def is_owned(directory: Path) -> bool:
     """Tell whether a process works in a directory; False where nobody can know."""
-    if os.name == "nt" or not (directory / _FILE_NAME).is_file():
+    if os.name == "nt":
         return False
     try:
-        claim(directory).close()
+        if (directory / _FILE_NAME).is_file():
+            claim(directory).close()
     except CannotWrite:
         return True
     except OSError:

@@ -29,6 +29,7 @@ from seedsweep.tracking import databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO
 
 # Its notices about tables and migrations are about nothing that a user did.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -147,9 +148,24 @@ def _alone(store: Store) -> Iterator[None]:
     import fcntl
 
     name = hashlib.sha256(str(store.file).encode()).hexdigest()[:16]
-    with (Path(tempfile.gettempdir()) / f"seedsweep-{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    path = Path(tempfile.gettempdir()) / f"seedsweep-{name}.lock"
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_at(path, file):
+                continue  # who had it before has removed it, and others may be waiting for its successor
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def existing_store(uri: str | None, experiment: str) -> Store:
