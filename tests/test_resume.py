@@ -39,7 +39,7 @@ class StopAfter:
 @pytest.mark.parametrize(
     ("overrides", "every", "stops"),
     [
-        (["opt=adam"], 1, [3, 1, 8]),
+        pytest.param(["opt=adam"], 1, [3, 1, 8], marks=pytest.mark.full),  # Adam goes on in other tests as well
         (["opt=sgd", "precision=mixed_bfloat16"], 3, [17]),  # between two checkpoints
         (["opt=rmsprop", "opt.momentum=0.5", "precision=mixed_float16"], 1, [12]),
         (["opt=nadam", "opt.schedule=cosine", "opt.warmup=1", *MOVED, "label_smoothing=0.1"], 2, [23]),

@@ -48,13 +48,17 @@ def test_a_search_confirms_its_winner(search, shell):
     assert list(ranked) == list(range(6))
     assert not any("test_accuracy" in trial.metrics for trial in ranked.values())
     winner = max(ranked.values(), key=lambda trial: trial.metrics["val_accuracy"])
+    number, rate = winner.tags["suggestion"], float(winner.settings["opt.learning_rate"])
     assert [trial.settings["seed"] for trial in fresh] == ["2", "3"]
+    assert {trial.tags["variant"] for trial in fresh} == {f"winner #{number} learning_rate={rate:.3g}"}
     assert {trial.settings["opt.learning_rate"] for trial in fresh} == {winner.settings["opt.learning_rate"]}
     assert all("test_accuracy" in trial.metrics for trial in fresh)
     told = json.loads(shell.seedsweep("table", "--format", "json").out)
     assert told["ranking"]["rows"][0]["suggestion"] == int(winner.tags["suggestion"])
     assert told["ranking"]["gap"] == pytest.approx(0)  # the stand-in is as good with any seed
     assert [row["seeds"] for row in told["rows"]] == [[2, 3]]
+    assert told["rows"][0]["variant"] == f"winner #{number} learning_rate={rate:.3g}"
+    assert "seeds: 1, the winner's: 2, 3;" in trying.output
     assert "winner: #" in trying.output
     assert "optimism gap" in shell.seedsweep("table").out
     lines = shell.seedsweep("table", "--format", "csv").out.splitlines()
@@ -149,6 +153,7 @@ def test_hyperband_goes_on_where_it_stopped(search):
     assert not list(trying.directory.glob("multirun/*/*/checkpoint.bin"))
 
 
+@pytest.mark.full
 def test_two_searches_may_use_one_directory(search):
     """What the first suggested is not taken for the second's; and a winner is confirmed as it was trained."""
     told = ["hydra.sweeper.max_trials=5", "hydra.sweeper.confirm=1", "epochs=9", "hydra.sweep.dir=here"]

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from seedsweep.trials.record import SearchRecord, TrialRecord
     from seedsweep.underway import Underway
 
-WINNER = "winner"
-
 
 class SearchTrials:
     """The trials of a search whose parent run is open.
@@ -79,8 +77,9 @@ class SearchTrials:
         if self._first.trial.stop.name == "median":
             overrides.append("stop.name=none")  # or the bad seeds would drop out of the mean
         seeds = [self._first.trial.seed + 1 + place for place in range(self._told.confirm)]
+        name = f"winner {self.name(winner)}"
         plans = [
-            self._planner.plan([*overrides, f"seed={seed}"], self._told.suggestions + place, WINNER, None)
+            self._planner.plan([*overrides, f"seed={seed}"], self._told.suggestions + place, name, None)
             for place, seed in enumerate(seeds)
         ]
         for planned in plans:

@@ -120,8 +120,8 @@ def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[Variant
     ]
     found = variants_of(told)
     names = [variant.name for variant in found]
-    if sweep.search is None and len(trials) < sweep.planned:
-        # Those that are there do not show what differs among all of them.
+    if sweep.search is not None or len(trials) < sweep.planned:
+        # Those that are there do not show what differs among all of them, and a winner stands alone.
         planned = [trials[variant.places[0]].tags.get("variant", "") for variant in found]
         names = planned if all(planned) and len(set(planned)) == len(planned) else names
     return [

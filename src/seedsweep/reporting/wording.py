@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seedsweep.reporting.ranking import is_suggestion
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from seedsweep.reporting.ranking import Ranking
     from seedsweep.reporting.row import Row
     from seedsweep.reporting.table import Table
-    from seedsweep.trials.record import SearchRecord, SweepRecord
+    from seedsweep.trials.record import SearchRecord, SweepRecord, TrialRecord
 
 
 def heading(sweep: SweepRecord, ranking: Ranking | None) -> tuple[tuple[str, str], ...]:
     """Return label and text of what holds for all rows, and what a search came to."""
 
-    def all_of(name: str) -> str:
-        return ", ".join(_in_order(trial.settings[name] for trial in sweep.trials))
+    def all_of(name: str, trials: Sequence[TrialRecord] = sweep.trials) -> str:
+        return ", ".join(_in_order(trial.settings[name] for trial in trials))
 
     def tagged(name: str) -> str:
         return "; ".join(_in_order(trial.tags[name] for trial in sweep.trials if name in trial.tags))
 
-    seeds, epochs, batch = all_of("seed"), all_of("epochs"), all_of("batch_size")
+    fresh = [trial for trial in sweep.trials if ranking and not is_suggestion(trial)]
+    searched = [trial for trial in sweep.trials if not ranking or is_suggestion(trial)]
+    seeds = ", the winner's: ".join(all_of("seed", trials) for trials in (searched, fresh) if trials)
+    epochs, batch = all_of("epochs"), all_of("batch_size")
     splits = all_of("data.validation").replace("holdout", "a tenth of the training images, held out")
     return (
         ("Data", tagged("dataset")),
