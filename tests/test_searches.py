@@ -35,6 +35,13 @@ def suggested(trying):
     return dict(sorted(ranked.items())), [trial for trial in trials if "suggestion" not in trial.tags]
 
 
+def curve(trying):
+    """The best score so far of the latest search, by step."""
+    store = store_of(trying.directory)
+    found = store.client.get_metric_history(find_sweep(store, None).run_id, "best_val_accuracy")
+    return sorted((point.step, point.value) for point in found)
+
+
 def rates(trying):
     """The learning rate of each suggestion."""
     return {number: trial.settings["opt.learning_rate"] for number, trial in suggested(trying)[0].items()}
@@ -68,10 +75,8 @@ def test_a_search_confirms_its_winner(search, shell):
     assert len(lines) == 7
     assert ",2,2 3," in lines[1]  # the winner stands first
     assert all(line.endswith(",,,,,,") for line in lines[2:])
-    sweep = find_sweep(store_of(trying.directory), None)
-    best = store_of(trying.directory).client.get_metric_history(sweep.run_id, "best_val_accuracy")
-    assert [point.step for point in best] == list(range(1, 7))
-    assert best[-1].value == winner.metrics["val_accuracy"]
+    scores = [ranked[number].metrics["val_accuracy"] for number in range(6)]
+    assert curve(trying) == [(step, max(scores[:step])) for step in range(1, 7)]
     # The same command again: another search with the same suggestions, of which nothing is trained.
     before = trying.lines("begin")
     assert trying.run() == 0, trying.output
@@ -104,6 +109,7 @@ def test_a_killed_search_goes_on(search, algorithm, order):
     trying = search(algorithm, *told, EPOCH_SECONDS=0.3)
     with trying.started() as parent:
         trying.wait_for(lambda: len(trying.lines("end")) >= 5)
+        trying.wait_for(lambda: len(curve(trying)) >= 2)  # it grows while the search goes on
         workers = workers_of(parent)
         parent.kill()
         parent.wait()
@@ -113,6 +119,7 @@ def test_a_killed_search_goes_on(search, algorithm, order):
     assert "replayed: " in trying.output
     assert len(trying.lines("end")) == 9
     assert list(rates(trying)) == list(range(9))
+    assert [step for step, _ in curve(trying)] == list(range(1, 10))
     epochs = trained_epochs(suggested(trying)[0])
     assert epochs <= len(trying.lines("epoch")) <= epochs + 2  # one again for each slot, at most
     if order == "reproducible":

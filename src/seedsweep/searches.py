@@ -19,8 +19,9 @@ from seedsweep.errors import BadInput, CannotWrite, Outdone, TrialsFailed
 from seedsweep.launching.jobs import Given
 from seedsweep.launching.results import error_of
 from seedsweep.planning import TrialPlanner
-from seedsweep.reporting.ranking import best_so_far, is_suggestion, ranking_of
+from seedsweep.reporting.ranking import is_suggestion
 from seedsweep.search_checks import check_space
+from seedsweep.search_curve import BestSoFar
 from seedsweep.search_trials import SearchTrials
 from seedsweep.searching.messages import Pause
 from seedsweep.searching.process import KerasTunerProcess
@@ -153,6 +154,9 @@ class _Search:
         lag = _LAG_PER_SLOT * told.slots if told.order == "reproducible" else None
         self._schedule = Schedule(search, lag, record)
         self._scored = self._replayed(record)
+        self._curve = BestSoFar(sweep, told)
+        for number, scored in self._scored.items():
+            self._curve.take(number, scored.score if scored.finished else None)
         self._waiting = deque(s for s in self._schedule.replayed if s.number not in self._scored)
         self._in_flight: dict[int, Suggestion] = {s.number: s for s in self._waiting}
         self._suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
@@ -257,6 +261,8 @@ class _Search:
         suggestion = self._in_flight.pop(number)
         known = score if score is not None and math.isfinite(score) else None
         self._scored[number] = _Scored(suggestion, known, finished)
+        self._curve.take(number, known if finished else None)
+        self._curve.tell()
         self._schedule.ended(number, known)
 
     def _winner(self) -> Suggestion | None:
@@ -286,12 +292,8 @@ class _Search:
 
         store, parent = self._underway.store, self._underway.parent
         sweep = patiently(store, lambda: read_sweep(store, parent.run_id))
-        ranking = ranking_of(sweep)
-        assert ranking is not None
         if done:
-            best = dict(enumerate(best_so_far(ranking.rows, maximize=self._told.maximize), start=1))
-            known = {step: score for step, score in best.items() if score is not None}
-            patiently(store, lambda: parent.curve(f"best_{self._told.objective}", known))
+            self._curve.close()
         self._underway.publish(sweep, pictures=pictures and self._first.execution.pictures)
         if done:
             self._trials.forget_checkpoints(self._suggestions.values())
