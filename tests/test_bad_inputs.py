@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from conftest import CONF, ROOT, Shell
 
-from seedsweep.errors import BadInput
+from seedsweep.config import all_setting_names
+from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.tracking import databases
 from seedsweep.tracking.store import existing_store
 
@@ -46,7 +47,9 @@ CASES = [
     (["opt=adm"], "no opt 'adm'; available: adadelta, adam", "opt=adam"),
     (["model=null"], "a group cannot be null", "model="),
     (["-m", "hydra/launcher=nope"], "no hydra/launcher 'nope'; available: basic,", "hydra/launcher="),
-    (["-m", "sweeps=nope"], "no sweep 'nope'; available: depth", "sweeps=depth"),
+    (["-m", "sweeps=nope"], "no sweep 'nope'; available: depth", "sweeps=…, one of these"),
+    (["-m", "sweeps=depth,optimizers"], "a command runs one", "python sweep.py -m sweeps=depth"),
+    (["-m", "sweeps=[depth,optimizers]"], "a command runs one", "python sweep.py -m sweeps=depth"),
     (["-m", "sweeps=wiki", "hydra.sweeper.only=[w99]"], "no row 'w99'; the rows are w01,", "hydra.sweeper.only=[w0"),
     (["-m", "hydra.sweeper.only=[w01]"], "no row 'w01'; this sweep has no rows", "leave it out"),
     (
@@ -55,6 +58,18 @@ CASES = [
         "epochs=12",
     ),
     (["sweeps=wiki"], "a sweep was named, and this trains one trial", "put -m first"),
+    (["hydra/sweeper=tuner"], "a sweep was named, and this trains one trial", "-m hydra/sweeper=tuner"),
+    (["-m", "seed=1,2", "hydra.sweeper.max_trials=5"], "is for a search, and this is a grid", "hydra/sweeper=tuner"),
+    (["-m", "hydra/sweeper=tuner", "seed=1,2", "hydra.sweeper.factor=4"], "bayesian has no factor, got 4", "hyperband"),
+    (["-m", "hydra/sweeper=bayesian"], "no hydra/sweeper 'bayesian'", "tuner hydra.sweeper.algorithm=bayesian"),
+    (["-m", "hydra/sweeper=tuner", "batch_size=interval(16, 256)"], "got 16.0", "'batch_size=int(interval(16, 256))'"),
+    (["-m", "hydra/sweeper=tuner", "model.conv_dropout=interval(0, 1)"], "got 1.0", "conv_dropout=interval(…)'"),
+    (["-m", "seed=1,", "2"], "seed=1, ends with a comma", "no space after a comma"),
+    (["-m", "seed=rnge(1,4)"], "no function 'rnge'", "seed=range("),
+    (["-m", "opt.learning_rate=log(interval(1e-4,1e-2))"], "no function 'log'", "tag(log, interval"),
+    (["opt.learning_rate=tag(log, interval(1e-4,1e-2))"], "sweep", "-m 'opt.learning_rate=tag(log, interval("),
+    (["stop.patience=3"], "stop=none has no patience, got 3", "stop=patience stop.patience=3"),
+    (["stop=median", "stop.patience=3"], "stop=median has no patience, got 3", "stop=patience stop.patience=3"),
     (["-m", "opt.learning_rate=interval(1e-4,1e-1)"], "a range needs a search", "hydra/sweeper="),
     (["-m", "model=glob(zzz*)"], "the sweep is empty", "model="),
     (["-m", "hydra.sweep.subdir=x", "opt=sgd,adam"], "2 trials would write to", "hydra.sweep.subdir="),
@@ -100,6 +115,11 @@ CASES = [
     (["-m", "hydra.sweep.dir=/proc/nope"], "cannot write /proc/nope", "hydra.sweep.dir="),
     (["hydra.run.dir=/proc/nope"], "cannot write to /proc/nope", "hydra.run.dir="),
     (["hydra.launcher.foo=1"], "no setting 'hydra.launcher.foo'", "--cfg hydra"),
+    (
+        ["-m", "hydra/launcher=basic", "hydra.launcher.workers=2"],
+        "that was chosen has no setting 'workers'",
+        "pool, ray",
+    ),
     (["hydra.launcher.worker=1"], "did you mean 'hydra.launcher.workers'?", "hydra.launcher.workers="),
     (["-m", "hydra.sweeper.onyl=[w01]"], "did you mean 'hydra.sweeper.only'?", "hydra.sweeper.only="),
     (["gpus=[7]"], "no setting 'gpus'; did you mean 'hydra.launcher.gpus'?", "hydra.launcher.gpus="),
@@ -111,6 +131,13 @@ CASES = [
     (["tracking.name=2024"], "tracking.name must be a text, got 2024", "tracking.name=\"'2024'\""),
     (["model.pool_after=[9]"], "convolutions from 1 to 3, each once, in order, got [9]", "model.pool_after=[3]"),
     (["~nokey"], "nokey", "--help"),
+    (["-m", "seed=1,2", "--cfg", "job"], "--cfg shows what one trial would get", "leave -m out"),
+    (["--run", "--multirun"], "exclude each other", "leave one of them out"),
+    (["--resolve"], "--resolve is for --cfg", "--cfg job --resolve"),
+    (["--experimental-rerun", "gone"], "no such file: gone", "reproduce tag"),
+    (["--shell-completion"], "needs to know what to do", "install=bash"),
+    (["tracking.uri=localhost:5000"], "lacks 'http://'", "tracking.uri=http://localhost:5000"),
+    (["tracking.uri=mlflow.db"], "lacks 'sqlite:///'", "tracking.uri=sqlite:///mlflow.db"),
     (["--config-name", "nope"], "no config 'nope'", "--config-name"),
 ]
 
@@ -148,6 +175,54 @@ def test_a_broken_file_is_named_with_its_line(tmp_path, starter, content, what):
     assert ended.code == 2
     assert f"error: conf/model/mine.yaml, {what}" in ended.err
     assert list(here.iterdir()) == []
+
+
+BROKEN_SWEEPS = [
+    ("epochs: 2\n", "arrived under the key 'sweeps'", "# @package _global_"),
+    (
+        "# @package _global_\nhydra: {sweeper: {param: {seed: 1}}}\n",
+        "sweeps/mine.yaml: Key 'param' not in",
+        "params: …",
+    ),
+    ("# @package _global_\nhydra: {sweeper: {params: {model: [conv1, conv2]}}}\n", "would merge", "model=conv1,conv2"),
+    ("# @package _global_\nhydra: {sweeper: {params: [seed]}}\n", "sweeps/mine.yaml: ", "correct it in that file"),
+]
+
+
+@pytest.mark.parametrize(("content", "what", "fix"), BROKEN_SWEEPS)
+def test_a_sweep_of_one_s_own_is_told_what_is_wrong_with_it(tmp_path, starter, content, what, fix):
+    """The first sweep that a user writes down."""
+    project, here = tmp_path / "project", tmp_path / "here"
+    for name in ("conf", "sweeps"):
+        shutil.copytree(ROOT / name, project / name)
+    here.mkdir()
+    shutil.copy(ROOT / "sweep.py", project)
+    (project / "sweeps" / "mine.yaml").write_text(content, encoding="utf-8")
+    ended = Shell(here, project / "sweep.py", starter).sweep("-m", "sweeps=mine")
+    error, advice = ended.err.strip().splitlines()[-2:]
+    assert (ended.code, what in error, fix in advice) == (2, True, True), ended.err
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("EPOCHS", "epochs"),
+        ("lr", "opt.learning_rate"),
+        ("opt.lr", "opt.learning_rate"),
+        ("optim", "opt"),
+        ("optimizer", "opt"),
+        ("dropout", "model.conv_dropout"),
+        ("modle", "model"),
+        ("sweep", "sweeps"),
+        ("epoch", "epochs"),
+        ("model.conv_filter", "model.conv_filters"),
+        ("xyzzy", None),
+    ],
+)
+def test_what_was_probably_meant(typed, meant):
+    """As other programs call it, in capitals, without its group, or with a letter wrong."""
+    assert did_you_mean(typed, all_setting_names()) == meant
 
 
 def test_a_key_invented_in_a_file_is_refused(tmp_path):

@@ -9,12 +9,13 @@ import pytest
 
 from seedsweep import app, reuse
 from seedsweep.errors import CannotWrite
-from seedsweep.tracking import delivery, ownership
+from seedsweep.tracking import delivery
 from seedsweep.tracking.delivery import Courier, deliver
 from seedsweep.tracking.journal import Journal, Outbox
 from seedsweep.tracking.settling import settle
 from seedsweep.tracking.store import open_store
 from seedsweep.tracking.writing import TrialWriter, owner_of
+from seedsweep.trials import ownership
 from seedsweep.trials.record import EpochMetrics
 
 

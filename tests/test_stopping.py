@@ -31,7 +31,7 @@ def test_patience_counts_epochs_without_a_better_one(values, ends):
     """Two of them, whatever lies between."""
     assert Stop("patience", patience=2, warmup=0).is_out_of_patience(history(*values)) is ends
     assert not Stop("patience", patience=2, warmup=9).is_out_of_patience(history(*values))
-    assert not Stop("none", patience=2, warmup=0).is_out_of_patience(history(*values))
+    assert not Stop("none", patience=None, warmup=None).is_out_of_patience(history(*values))
 
 
 def test_of_equal_epochs_the_first_is_the_best():
@@ -41,14 +41,14 @@ def test_of_equal_epochs_the_first_is_the_best():
 
 def test_the_median_is_taken_at_the_same_epoch():
     """Of at least three finished trials; whoever is as good goes on."""
-    rule = Stop("median", patience=1, warmup=2)
+    rule = Stop("median", patience=None, warmup=2)
     others = [history(0.1, 0.2, 0.9), history(0.1, 0.4, 0.9), history(0.1, 0.6, 0.9)]
     assert rule.is_below_median(history(0.9, 0.3), others)
     assert not rule.is_below_median(history(0.0, 0.4), others)
     assert not rule.is_below_median(history(0.0), others)  # still warming up
     assert not rule.is_below_median(history(0.9, 0.3), others[:2])
     assert not rule.is_below_median(history(0.1, 0.1, 0.1, 0.1), others)  # nobody came so far
-    assert not Stop("none", patience=1, warmup=2).is_below_median(history(0.9, 0.3), others)
+    assert not Stop("none", patience=None, warmup=None).is_below_median(history(0.9, 0.3), others)
 
 
 def test_a_run_tells_the_metrics_of_the_weights_that_it_kept():
@@ -120,6 +120,7 @@ def test_whoever_is_outdone_ends_early_and_does_not_fail(sweep):
     assert "test_accuracy" not in told["0.5"].metrics
     assert len(trying.lines("epoch")) == 3 * 4 + 2
     trying.arguments[trying.arguments.index("stop=median")] = "stop=none"
+    trying.arguments.remove("stop.warmup=2")
     assert trying.run() == 0, trying.output
     assert "plan: 7 reused, 1 to retry, 0 new" in trying.output
     assert len(trying.lines("epoch")) == 3 * 4 + 4  # it goes on from its checkpoint

@@ -61,9 +61,19 @@ def _table(chosen: argparse.Namespace) -> None:
 
 
 def _format_of(output: Path | None) -> str:
-    """Return the format that a file's ending names; of any other Markdown."""
-    endings = {f".{EXTENSIONS.get(form, form)}": form for form in FORMATS} | {".htm": "html"}
-    return endings.get(output.suffix.lower() if output else "", "md")
+    """Return the format that a file's ending names; Markdown without one.
+
+    Raises:
+        BadInput: it names none that there is.
+    """
+    endings = {f".{name}": form for form in FORMATS for name in (EXTENSIONS.get(form, form), form)} | {".htm": "html"}
+    if output is None or not output.suffix:
+        return "md"
+    ending = output.suffix.lower()
+    if ending not in endings:
+        what = f"no format is called {ending.removeprefix('.')}; the formats are {', '.join(FORMATS)}"
+        raise BadInput(what, where="--output", fix=f"--output {output.with_suffix('.md')}, or --format md")
+    return endings[ending]
 
 
 def _report(chosen: argparse.Namespace) -> None:

@@ -14,12 +14,12 @@ from seedsweep import reuse
 from seedsweep.app import train_tracked
 from seedsweep.errors import TimedOut, TrialCrashed
 from seedsweep.reporting.table import table_of
-from seedsweep.tracking import ownership
 from seedsweep.tracking.delivery import Courier
 from seedsweep.tracking.journal import Outbox
 from seedsweep.tracking.reading import read_sweep
 from seedsweep.tracking.settling import settle
 from seedsweep.tracking.store import open_store
+from seedsweep.trials import ownership
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,14 +1,14 @@
 """The command line: Hydra's, with bad input answered in two lines and exit code 2.
 
-Exit codes: 0 all trials finished; 1 some failed; 2 bad input, nothing was started; 130 interrupted;
-143 ended by SIGTERM.
+Exit codes: 0 all trials finished; 1 some failed, or results cannot be written; 2 bad input, nothing was started;
+129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import re
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -23,6 +23,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 
 from seedsweep.app import load_checked, run_trial
+from seedsweep.choices import refuse_merging
 from seedsweep.config import read_config, register_resolvers
 from seedsweep.errors import (
     BadInput,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 CONFIG_NAME = "config"
+_PUT_FIRST = "put -m first: python sweep.py -m "
 _HYDRA_VERSION = "1.3"
 
 
@@ -105,25 +107,21 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
         raise BadInput(
             f"overrides stand on both sides of a flag: {' '.join(unknown)}",
             where="command line",
-            fix="put -m first: python sweep.py -m " + " ".join([*parsed.overrides, *unknown]),
+            fix=_PUT_FIRST + shlex.join([*parsed.overrides, *unknown]),
         )
-    for text in parsed.overrides:
-        if match := _GROUP_LIST.match(text):
-            raise BadInput(
-                f"{text} would merge several choices into one",
-                where=match[1],
-                fix=f"-m {match[1]}={match[2].replace(' ', '')} trains one after another",
-            )
+    _check_flags(parsed)
+    refuse_merging(parsed.overrides)
     asks = parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion or parsed.experimental_rerun
     modes = [text for text in parsed.overrides if text.startswith("hydra.mode=")]
     if asks or parsed.multirun or (modes and modes[-1] != "hydra.mode=RUN"):
         return
     config = _composed(parsed, config_directory)
-    if not modes and (config.hydra.sweeper.get("params") or config.hydra.sweeper.get("rows")):
+    sweeper = config.hydra.sweeper
+    if not modes and (sweeper.get("params") or sweeper.get("rows") or sweeper.get("algorithm", "grid") != "grid"):
         raise BadInput(
             "a sweep was named, and this trains one trial",
-            where="sweeps",
-            fix="put -m first: python sweep.py -m " + " ".join(parsed.overrides),
+            where="sweeps, hydra/sweeper",
+            fix=_PUT_FIRST + shlex.join(parsed.overrides),
         )
     with current_config(config):
         run = read_config(config)
@@ -131,8 +129,35 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
     databases.check_early(run.tracking.uri)
 
 
-# A list of choices of a group: Hydra would merge them, and nobody who compares wants that.
-_GROUP_LIST = re.compile(r"^(model|opt|reg|data|stop)=\[(.*)\]$")
+def _check_flags(parsed: argparse.Namespace) -> None:
+    """Refuse flags that Hydra answers with a traceback.
+
+    Raises:
+        BadInput: one of them needs another, or a file, or excludes one.
+    """
+    shows = next((flag for flag in ("cfg", "info") if getattr(parsed, flag)), None)
+    if parsed.multirun and shows:
+        raise BadInput(
+            f"--{shows} shows what one trial would get, and -m makes a sweep",
+            where=f"--{shows}",
+            fix=f"leave -m out, with one value of each setting: python sweep.py --{shows}",
+        )
+    if parsed.multirun and parsed.run:
+        raise BadInput("--run and --multirun exclude each other", where="--run", fix="leave one of them out")
+    if parsed.resolve and not parsed.cfg:
+        raise BadInput("--resolve is for --cfg", where="--resolve", fix="python sweep.py --cfg job --resolve")
+    if parsed.experimental_rerun and not Path(parsed.experimental_rerun).is_file():
+        raise BadInput(
+            f"no such file: {parsed.experimental_rerun}",
+            where="--experimental-rerun",
+            fix="the reproduce tag of a run in MLflow has the command that trains it again",
+        )
+    if parsed.shell_completion and not parsed.overrides:
+        raise BadInput(
+            "--shell-completion needs to know what to do",
+            where="--shell-completion",
+            fix="python sweep.py --shell-completion install=bash, uninstall=bash or query=bash",
+        )
 
 
 def _composed(parsed: argparse.Namespace, config_directory: Path) -> DictConfig:

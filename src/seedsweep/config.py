@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
+from seedsweep.choices import GROUPS
 from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.trials import checks
 from seedsweep.trials.record import METRICS, SEARCH_PLACES
@@ -109,6 +110,12 @@ def read_config(config: DictConfig) -> RunConfig:
     """
     top = (*Trial.__dataclass_fields__, "objective", *Execution.__dataclass_fields__, "tracking")
     plain = {str(key): _resolved(config, str(key)) for key in config if key != "hydra"}
+    if "sweeps" in plain:
+        raise BadInput(
+            "the settings of a file in sweeps/ arrived under the key 'sweeps'",
+            where="sweeps",
+            fix="the first line of that file must be: # @package _global_",
+        )
     checks.known_keys("", plain, top)
     tracking = plain["tracking"]
     if not isinstance(tracking, dict):
@@ -191,8 +198,10 @@ def _text_or_none(key: str, value: object) -> str | None:
 
 
 def all_setting_names() -> list[str]:
-    """Return the dotted path of everything that can be set, `hydra` apart."""
+    """Return the dotted path of everything that can be set, and the groups, `hydra` apart."""
     return [
+        *GROUPS,
+        "sweeps",
         *setting_names(),
         "objective",
         *Execution.__dataclass_fields__,

@@ -178,10 +178,26 @@ class OutOfMemory(Retryable):
     """Memory of the machine or of the GPU did not suffice."""
 
 
+# What other programs call some of our settings.
+_SYNONYMS = {"lr": "learning_rate", "optimizer": "opt", "optim": "opt", "wd": "weight_decay", "bs": "batch_size"}
+
+
 def did_you_mean(received: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed word closest to the one received, or None when none is close."""
-    close = difflib.get_close_matches(received, list(allowed), n=1, cutoff=0.6)
-    return close[0] if close else None
+    """Return the allowed word closest to the one received, or None when none is close.
+
+    Of a dotted path the last part may have been meant, and of any word its beginning, or its name elsewhere.
+    """
+    words = {word.lower(): word for word in allowed}
+    above, dot, leaf = received.lower().rpartition(".")
+    typed = f"{above}{dot}{_SYNONYMS.get(leaf, leaf)}"
+    leaf = typed.rpartition(".")[2]
+    same_leaf = [word for word in words if word.rpartition(".")[2] == leaf]
+    known = [word for word in (typed, *(same_leaf if not dot else ())) if word in words]
+    part_of = [word for word in words if len(leaf) > 3 and leaf in word and leaf != word]
+    close = difflib.get_close_matches(typed, words, n=1, cutoff=0.6)
+    closest = difflib.get_close_matches(typed, words, n=1, cutoff=0.8)
+    found = known or closest or part_of or close
+    return words[found[0]] if found else None
 
 
 def reason(error: BaseException) -> str:

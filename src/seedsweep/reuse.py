@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedsweep.described import differences
-from seedsweep.tracking import ownership, settling
+from seedsweep.tracking import settling
 from seedsweep.tracking.journal import Outbox
 from seedsweep.tracking.reading import half_links, running, runs_of, trials_by_job
 from seedsweep.tracking.runs import link
 from seedsweep.tracking.tags import DIRECTORY_TAG, DIVERGED_TAG, PARENT_TAG, PLAN_TAG, REUSED_TAG, ROW_TAGS, SWEEP_TAG
 from seedsweep.training import checkpoints
+from seedsweep.trials import ownership
 from seedsweep.trials.record import SEARCH_PLACES
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from seedsweep.planning import check_one_process_can_run
 from seedsweep.trials.spec import setting_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from seedsweep.config import RunConfig
     from seedsweep.planning import Planned, TrialPlanner
@@ -66,10 +66,26 @@ def _check_axes(planner: TrialPlanner, space: Space) -> list[Planned]:
     """
     first = {axis.key: _ends(axis)[0] for axis in space.axes}
     tried = [{**first, axis.key: text} for axis in space.axes for text in _ends(axis)]
-    plans = [planner.plan(space.overrides(values), 0, "", None) for values in tried]
+    plans = [_plan(planner, space, values) for values in tried]
     check_one_process_can_run([planned.run.trial for planned in plans])
     planner.plan(space.overrides(first), 1, "", None)  # refused where its directory is that of the first
     return plans
+
+
+def _plan(planner: TrialPlanner, space: Space, values: Mapping[str, str]) -> Planned:
+    """Compose a trial; where an end of an interval cannot be used, an interval is what to type."""
+    try:
+        return planner.plan(space.overrides(values), 0, "", None)
+    except BadInput as error:
+        axis = next((axis for axis in space.axes if axis.key.lstrip("+") == error.where and not axis.texts), None)
+        if axis is None:
+            raise
+        low, high = axis.dimension.low, axis.dimension.high
+        wants_whole = "whole number" in error.what and not axis.dimension.whole
+        fix = (
+            f"'{axis.key}=int(interval({low:g}, {high:g}))'" if wants_whole else f"'{axis.key}=interval(…)' within that"
+        )
+        raise BadInput(error.what, where=error.where, fix=fix) from error
 
 
 def _ends(axis: Axis) -> Sequence[str]:

@@ -75,7 +75,8 @@ class SearchTrials:
         """Return the trials that are left to confirm a winner: its values, with fresh seeds."""
         overrides = self._overrides(winner)
         if self._first.trial.stop.name == "median":
-            overrides.append("stop.name=none")  # or the bad seeds would drop out of the mean
+            # Or the bad seeds would drop out of the mean.
+            overrides += ["stop.name=none", "stop.patience=null", "stop.warmup=null"]
         seeds = [self._first.trial.seed + 1 + place for place in range(self._told.confirm)]
         name = f"winner {self.name(winner)}"
         plans = [

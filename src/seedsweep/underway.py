@@ -185,11 +185,11 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
     new_directory, is_new = _make_directory(config)
     databases.check_early(run.tracking.uri)
     from seedsweep import reuse
-    from seedsweep.tracking import ownership
     from seedsweep.tracking.runs import SweepWriter, start_sweep
     from seedsweep.tracking.settling import settle_all
     from seedsweep.tracking.store import open_store
     from seedsweep.tracking.tags import DIRECTORY_TAG, PLAN_TAG
+    from seedsweep.trials import ownership
 
     fresh = run.execution.rerun
     store = open_store(run.tracking.uri, run.tracking.experiment)

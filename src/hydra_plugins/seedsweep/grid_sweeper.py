@@ -95,15 +95,19 @@ class GridSweeper(BasicSweeper):
             A list of batches of `JobReturn`.
         """
         from seedsweep.app import run_trial
+        from seedsweep.choices import refuse_merging
         from seedsweep.rows import named_rows
         from seedsweep.sweeps import run_sweep
 
         _check_batch_size(self.max_batch_size)
+        refuse_merging(self._parse_config())
         rows = named_rows(self.master.hydra.sweeper)
         if self.search["algorithm"] != "grid":
             return [self._search(arguments, rows)]
+        _refuse_search_settings(self.search)
         jobs = self._jobs((), arguments) if not rows else []
         for key, row in rows.items():
+            refuse_merging(row.overrides)
             told = [f"tracking.row='{key}'"] if self.task_function is run_trial else []
             jobs += [[*job, *told] for job in self._jobs(row.overrides, arguments)]
 
@@ -196,6 +200,18 @@ def _check_batch_size(size: object) -> None:
     if size is not None and (not isinstance(size, int) or size < 1):
         key = "hydra.sweeper.max_batch_size"
         raise BadInput(f"{key} must be null or a whole number ≥ 1, got {size}", where=key, fix=f"{key}=null")
+
+
+def _refuse_search_settings(search: Mapping[str, Any]) -> None:
+    """Refuse what a grid would pass over."""
+    from seedsweep.errors import BadInput
+
+    for name, value in search.items():
+        if value != getattr(GridSweeperConf, name):
+            key = f"hydra.sweeper.{name}"
+            raise BadInput(
+                f"{key} is for a search, and this is a grid", where=key, fix=f"hydra/sweeper=tuner {key}={value}"
+            )
 
 
 def _refuse_what_is_no_grid(overrides: Sequence[Override]) -> None:

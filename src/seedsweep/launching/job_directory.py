@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedsweep.tracking.ownership import claim, claim_abandoned
+from seedsweep.trials.ownership import claim, claim_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

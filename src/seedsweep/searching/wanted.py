@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from seedsweep.errors import BadInput
 from seedsweep.searching.search import ALGORITHMS
 from seedsweep.trials import checks
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 ORDERS = ("reproducible", "fastest")
 _TRIALS = 30
+# Hyperband's; the others have none.
+_FACTOR = 3
 _WHERE = "hydra.sweeper"
 
 
@@ -48,11 +51,17 @@ class Wanted:
         most = config["max_trials"]
         if most is None and algorithm != "hyperband":
             most = _TRIALS
+        if algorithm != "hyperband" and config["factor"] != _FACTOR:
+            raise BadInput(
+                f"{algorithm} has no factor, got {config['factor']}",
+                where=f"{_WHERE}.factor",
+                fix=f"{_WHERE}.algorithm=hyperband {_WHERE}.factor={config['factor']}",
+            )
         return cls(
             algorithm=algorithm,
             max_trials=None if most is None else checks.whole(f"{_WHERE}.max_trials", most, example=_TRIALS),
             seed=checks.whole(f"{_WHERE}.seed", config["seed"], at_least=0),
             order=checks.choice(f"{_WHERE}.order", config["order"], ORDERS),
-            factor=checks.whole(f"{_WHERE}.factor", config["factor"], at_least=2, example=3),
+            factor=checks.whole(f"{_WHERE}.factor", config["factor"], at_least=2, example=_FACTOR),
             confirm=checks.whole(f"{_WHERE}.confirm", config["confirm"], at_least=0, example=5),
         )

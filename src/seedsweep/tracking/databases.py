@@ -32,10 +32,22 @@ def check_early(uri: str | None) -> None:
         BadInput: a database in a file cannot be used.
     """
     wanted = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    check_form(wanted)
     if wanted.startswith(SQLITE):
         file = Path(wanted.removeprefix(SQLITE)).absolute()
         check_writable(file)
         check_content(file)
+
+
+def check_form(uri: str) -> None:
+    """Check that an address says what it is the address of.
+
+    Raises:
+        BadInput: it is a server's or a database's without its beginning.
+    """
+    beginning = SQLITE if uri.endswith(".db") else "http://" if re.fullmatch(r"[\w.-]+:\d+/?", uri) else ""
+    if "://" not in uri and beginning:
+        raise BadInput(f"the store {uri} lacks '{beginning}'", where=_WHERE, fix=f"tracking.uri={beginning}{uri}")
 
 
 def check_writable(file: Path) -> None:

@@ -17,7 +17,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from seedsweep.tracking import ownership
+from seedsweep.trials import ownership
 from seedsweep.trials.files import files_below
 from seedsweep.trials.record import JOURNAL, of_kept_weights
 

@@ -177,11 +177,13 @@ def existing_store(uri: str | None, experiment: str) -> Store:
     store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
     missing = store.file is not None and not store.file.exists()
     try:
+        databases.check_form(store.uri)
         if store.file is not None and not missing:
             databases.check_content(store.file)
         missing = missing or store.client.get_experiment_by_name(experiment) is None
-    except (MlflowException, OSError, SQLAlchemyError) as error:
-        raise unusable(store.uri, error) from error
+    except (BadInput, MlflowException, OSError, SQLAlchemyError) as error:
+        told = error if isinstance(error, BadInput) else unusable(store.uri, error)
+        raise BadInput(told.what, where="--uri", fix=told.fix.replace("tracking.uri=", "--uri ")) from error
     if missing:
         raise BadInput(
             f"no sweep has been written to the experiment '{experiment}' of {store.uri}",

@@ -83,14 +83,14 @@ def read_mnist5k() -> RawArrays:
     return RawArrays(images[train], labels[train], images[~train], labels[~train])
 
 
-def read_mnist(path: str | None, *, url: str = MNIST_URL) -> RawArrays:
+def read_mnist(path: str | None) -> RawArrays:
     """Read the full MNIST from the first place that has it, or download it there.
 
     The places: `path`, `$SEEDSWEEP_DATA` (a file, or a directory with mnist.npz), Keras' cache.
     """
     found = find_mnist(path)
     if found is None:
-        found = download(url, keras_cache() / "mnist.npz")
+        found = download(MNIST_URL, keras_cache() / "mnist.npz")
     arrays = read_npz(found)
     if arrays.sha256 != MNIST_SHA256:
         raise BadInput(

@@ -1,1 +1,1 @@
-"""What a trial is: its settings, its identity, its names and its record. Pure: standard library only."""
+"""What a trial is: its settings, its identity, its names, its record and who owns its directory. Pure: standard library only."""

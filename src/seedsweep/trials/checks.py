@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from seedsweep.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+Value = TypeVar("Value")
+
+
+# As many names are read to the end.
+_FEW = 12
 
 
 def show(value: object) -> str:
@@ -114,6 +120,20 @@ def one_or_each(key: str, value: object, count: int, of: str) -> Any:
     return tuple(value)
 
 
+def only_for(
+    key: str, choice: str, owners: Sequence[str], value: object, check: Callable[[str, Any], Value]
+) -> Value | None:
+    """Return a setting that only some choices of its group have; elsewhere it would be silently ignored."""
+    if choice in owners:
+        return check(key, value)
+    if value is not None:
+        group, _, word = key.partition(".")
+        raise BadInput(
+            f"{group}={choice} has no {word}, got {show(value)}", where=key, fix=f"{group}={owners[0]} {key}={value}"
+        )
+    return None
+
+
 def known_keys(where: str, received: Mapping[str, object], allowed: Iterable[str]) -> None:
     """Refuse keys that no setting has, and say which are missing."""
     prefix = f"{where}." if where else ""
@@ -136,4 +156,5 @@ def unknown_setting(key: str, allowed: Iterable[str]) -> BadInput:
     close = did_you_mean(key, allowed)
     if close:
         return BadInput(f"no setting '{key}'; did you mean '{close}'?", where=key, fix=f"{close}=…")
-    return BadInput(f"no setting '{key}'", where=key, fix="one of " + ", ".join(allowed))
+    fix = "one of " + ", ".join(allowed) if len(allowed) < _FEW else "python sweep.py --help lists all settings"
+    return BadInput(f"no setting '{key}'", where=key, fix=fix)

@@ -44,14 +44,14 @@ class Optimizer:
         return cls(
             name=name,
             learning_rate=checks.positive("opt.learning_rate", config["learning_rate"], example="0.001"),
-            momentum=_only_for(
+            momentum=checks.only_for(
                 "opt.momentum",
                 name,
                 WITH_MOMENTUM,
                 config["momentum"],
                 lambda k, v: checks.fraction(k, v, example="0.9"),
             ),
-            weight_decay=_only_for(
+            weight_decay=checks.only_for(
                 "opt.weight_decay",
                 name,
                 ("adamw",),
@@ -61,21 +61,6 @@ class Optimizer:
             schedule=checks.choice("opt.schedule", config["schedule"], SCHEDULES),
             warmup=_warmup(config["schedule"], config["warmup"]),
         )
-
-
-def _only_for(key: str, name: str, owners: tuple[str, ...], value: object, check: Any) -> float | None:
-    """Check a setting that only some optimizers have; elsewhere it would be silently ignored."""
-    if name in owners:
-        checked: float = check(key, value)
-        return checked
-    if value is not None:
-        word = key.removeprefix("opt.")
-        raise BadInput(
-            f"opt={name} has no {word}, got {checks.show(value)}",
-            where=key,
-            fix=f"opt={owners[0]} {key}={value}",
-        )
-    return None
 
 
 def _warmup(schedule: object, value: object) -> float:

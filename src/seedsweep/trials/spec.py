@@ -45,16 +45,16 @@ class Regularizer:
         """Check the group `reg` of a composed config."""
         checks.known_keys("reg", config, cls.__dataclass_fields__)
         name = checks.choice("reg.name", config["name"], PENALTIES)
-        strength = config["strength"]
-        if name == "none":
-            if strength is not None:
-                raise BadInput(
-                    f"reg=none has no strength, got {checks.show(strength)}",
-                    where="reg.strength",
-                    fix=f"reg=l2 reg.strength={strength}",
-                )
-            return cls(name, None)
-        return cls(name, checks.positive("reg.strength", strength, example="0.0001"))
+        return cls(
+            name,
+            checks.only_for(
+                "reg.strength",
+                name,
+                ("l2", "l1"),
+                config["strength"],
+                lambda k, v: checks.positive(k, v, example="0.0001"),
+            ),
+        )
 
 
 @dataclass(frozen=True)

@@ -28,22 +28,35 @@ class Stop:
         name: "none"; "patience": when the validation accuracy has not been better for some epochs, and then the
             weights of its best epoch are kept; "median": when it is below the median of the sweep's finished trials
             at the same epoch.
-        patience: those epochs, ≥ 1.
-        warmup: epochs that every trial trains, ≥ 0.
+        patience: those epochs, ≥ 1; None with the other rules.
+        warmup: epochs that every trial trains, ≥ 0; None without a rule.
     """
 
     name: str
-    patience: int
-    warmup: int
+    patience: int | None
+    warmup: int | None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Stop:
         """Check the group `stop` of a composed config."""
         checks.known_keys("stop", config, cls.__dataclass_fields__)
+        name = checks.choice("stop.name", config["name"], RULES)
         return cls(
-            name=checks.choice("stop.name", config["name"], RULES),
-            patience=checks.whole("stop.patience", config["patience"], example=5),
-            warmup=checks.whole("stop.warmup", config["warmup"], at_least=0, example=3),
+            name=name,
+            patience=checks.only_for(
+                "stop.patience",
+                name,
+                ("patience",),
+                config["patience"],
+                lambda k, v: checks.whole(k, v, example=5),
+            ),
+            warmup=checks.only_for(
+                "stop.warmup",
+                name,
+                ("patience", "median"),
+                config["warmup"],
+                lambda k, v: checks.whole(k, v, at_least=0, example=3),
+            ),
         )
 
     @property
@@ -53,7 +66,7 @@ class Stop:
 
     def is_out_of_patience(self, history: Sequence[EpochMetrics]) -> bool:
         """Tell whether a trial ends after the epochs that it has behind it."""
-        if not self.keeps_best or len(history) < max(self.warmup, 1):
+        if self.patience is None or len(history) < max(self.warmup or 0, 1):
             return False
         return len(history) - best_epoch(history) >= self.patience
 
@@ -68,7 +81,7 @@ class Stop:
             finished: the histories of the trials of its sweep that have finished.
         """
         epoch = len(history)
-        if self.name != "median" or epoch < max(self.warmup, 1):
+        if self.name != "median" or epoch < max(self.warmup or 0, 1):
             return False
         others = [other[epoch - 1].values[METRIC] for other in finished if len(other) >= epoch]
         return len(others) >= _FEWEST_FINISHED and history[-1].values[METRIC] < median(others)

@@ -52,7 +52,7 @@ _INTERVAL: dict[str, Any] = {"color": _BLUE, "linewidth": 1.6}
 _WIDE: dict[str, Any] = {"color": "#56B4E9", "linewidth": 5, "alpha": 0.45, "solid_capstyle": "butt"}
 
 
-def draw_accuracies(rows: Sequence[AccuracyRow], *, title: str, path: Path, measured_on: str = "test") -> None:
+def draw_accuracies(rows: Sequence[AccuracyRow], *, title: str, path: Path) -> None:
     """Write the accuracies of variants as a picture.
 
     Where some lie far below the rest there are two scales side by side: one for all, and a close one, at whose
@@ -62,16 +62,15 @@ def draw_accuracies(rows: Sequence[AccuracyRow], *, title: str, path: Path, meas
         rows: in any order; of more than sixty the best are shown, and the picture says so.
         title: what stands above them.
         path: a .png file.
-        measured_on: what the images are called.
 
     Raises:
         OSError: there is no room.
     """
-    write(accuracies_figure(rows, title=title, measured_on=measured_on), path)
+    write(accuracies_figure(rows, title=title), path)
 
 
 @plain()
-def accuracies_figure(rows: Sequence[AccuracyRow], *, title: str, measured_on: str = "test") -> Figure:
+def accuracies_figure(rows: Sequence[AccuracyRow], *, title: str) -> Figure:
     """Return the picture that `draw_accuracies` writes."""
     ordered = best_first(rows)
     shown = ordered[:MOST]
@@ -87,11 +86,11 @@ def accuracies_figure(rows: Sequence[AccuracyRow], *, title: str, measured_on: s
         _fill(left, shown, scale.whole, small=True)
         _fill(right, shown, scale.close, small=False)
         left.set_xlabel("whole scale, %")
-        right.set_xlabel(f"{measured_on} accuracy, %")
+        right.set_xlabel("test accuracy, %")
     else:
         left = right = figure.subplots()
         _fill(left, shown, scale.whole, small=False)
-        left.set_xlabel(f"{measured_on} accuracy, %")
+        left.set_xlabel("test accuracy, %")
     left.set_yticks(range(len(shown)), names, fontsize=_SIZE)
     left.set_ylim(max(len(shown), 1) - 0.4, -0.6)
     for y, row in enumerate(shown):
