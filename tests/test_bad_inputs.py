@@ -68,6 +68,7 @@ CASES = [
     (["-m", "seed=rnge(1,4)"], "no function 'rnge'", "seed=range("),
     (["-m", "opt.learning_rate=log(interval(1e-4,1e-2))"], "no function 'log'", "tag(log, interval"),
     (["opt.learning_rate=tag(log, interval(1e-4,1e-2))"], "sweep", "-m 'opt.learning_rate=tag(log, interval("),
+    (["stop=patience", "data.validation=test"], "that the test images happen to favour", "data.validation=holdout"),
     (["stop.patience=3"], "stop=none has no patience, got 3", "stop=patience stop.patience=3"),
     (["stop=median", "stop.patience=3"], "stop=median has no patience, got 3", "stop=patience stop.patience=3"),
     (["-m", "opt.learning_rate=interval(1e-4,1e-1)"], "a range needs a search", "hydra/sweeper="),

@@ -37,12 +37,18 @@ def test_the_best_stands_on_top():
 
 @pytest.mark.parametrize(
     ("verdict", "marker", "filled"),
-    [("tied", "o", "full"), ("unclear", "o", "right"), ("worse", "o", "none"), (None, "s", "none")],
+    [
+        ("tied", "o", "full"),
+        ("unclear", "o", "right"),
+        ("worse", "o", "none"),
+        ("better", "^", "full"),
+        (None, "s", "none"),
+    ],
 )
 def test_rows_tied_with_the_best_are_told_by_more_than_colour(verdict, marker, filled):
     """Filled, half filled, open, or of another shape; the legend says which."""
     figure = accuracies_figure([row("x", 0.99, verdict=verdict)], title="x")
-    (mean,) = [line for line in figure.axes[0].get_lines() if line.get_marker() in {"o", "s"}]
+    (mean,) = [line for line in figure.axes[0].get_lines() if line.get_marker() in {"o", "s", "^"}]
     assert mean.get_marker() == marker
     half = "full" if mean.get_fillstyle() == "full" else "right"
     assert filled == (half if mean.get_markerfacecolor() == mean.get_markeredgecolor() else "none")
@@ -50,6 +56,7 @@ def test_rows_tied_with_the_best_are_told_by_more_than_colour(verdict, marker, f
         "tied": "mean, tied with the best",
         "unclear": "mean, unclear whether below the best",
         "worse": "mean, below the best",
+        "better": "mean, above the baseline",
         None: "mean, not compared with the best",
     }
     assert [text for text in words(figure) if text.startswith("mean, ") and "%" not in text] == [meaning[verdict]]

@@ -71,6 +71,39 @@ def test_twins_are_trained_once(sweep):
     assert trying.lines("imported") == [["only"]]
 
 
+def test_images_that_change_while_a_sweep_runs_are_not_taken_for_what_they_were(sweep):
+    """The file is another one when the worker reads it; nothing stands under an identity that it does not have."""
+    trying = sweep([1], ONE, "model.name=p,q", EPOCH_SECONDS=0)
+    file = trying.directory / "small.npz"
+    before = file.read_bytes()
+    with np.load(file) as arrays:
+        others = {name: array[::-1] if name.startswith("y") else array for name, array in arrays.items()}
+    with trying.started() as parent:
+        trying.wait_for(lambda: "plan: " in trying.output)
+        np.savez(file, **others)
+        assert parent.wait(60) == 1, trying.output
+    assert "not taken for q · seed 1: the images changed while the sweep ran" in trying.output
+    (trial,) = find_sweep(store_of(trying.directory), None).trials
+    changed = trial.tags["dataset_sha256"]
+    file.write_bytes(before)
+    assert trying.run() == 0, trying.output
+    assert "going on with sweep" in trying.output
+    trials = find_sweep(store_of(trying.directory), None).trials
+    assert len(trials) == 2
+    assert len({trial.tags["dataset_sha256"] for trial in trials} - {changed}) == 1
+    assert len(trained(trying)) == 2
+
+
+def test_another_rule_to_stop_is_another_sweep(sweep):
+    """One that was interrupted is not gone on with where the others may now stop a trial."""
+    trying = sweep([1, 2], ONE, EPOCH_SECONDS=0, faults={"2": ["raise", 9]})
+    assert trying.run() == 1, trying.output
+    trying.arguments.append("stop=median")
+    assert trying.run() == 1, trying.output
+    assert "going on with sweep" not in trying.output
+    assert plans(trying)[-1] == "plan: 1 reused, 1 to retry, 0 new"
+
+
 def test_the_plan_says_why_a_trial_that_looks_the_same_is_not_reused(sweep):
     """Other images under the same name, another thread count, another environment of the libraries."""
     first = sweep([1], ONE, EPOCH_SECONDS=0)

@@ -205,6 +205,7 @@ SEARCH = ["-m", "hydra/sweeper=tuner", "model=mlp"]
         (["opt=sgd,adam", "hydra.sweeper.max_trials=0"], "hydra.sweeper.max_trials must be a whole number ≥ 1"),
         (["opt=sgd,adam", "seed=1,2"], "a search trains each suggestion with one seed"),
         (["opt=sgd,adam", "objective=test_accuracy"], "would choose what the test images happen to favour"),
+        (["reg=l1,l2", "objective=val_loss"], "val_loss is not one thing in all trials of a search over reg"),
         (["opt=sgd,adam", "data.validation=test"], "would choose what the test images happen to favour"),
         (["opt=sgd,adam", "objective=val_acuracy"], "fix: objective=val_accuracy"),
         (["model.conv_dropout=interval(0,1)"], "model.conv_dropout must be"),

@@ -103,6 +103,17 @@ def test_patience_keeps_the_best_weights_whatever_interrupts_it(tmp_path, compos
     np.testing.assert_array_equal(resumed.tested.predictions, kept.tested.predictions)
 
 
+def test_who_may_be_outdone_stands_for_nobody_who_may_not(sweep):
+    """The same training with and without the rule: it is done once, and to its end."""
+    rates = ["opt.learning_rate=0.01,0.011,0.012,0.5", "stop=median,none"]
+    trying = sweep([1], *rates, "hydra.launcher.workers=1", EPOCH_SECONDS=0)
+    assert trying.run() == 0, trying.output
+    trials = find_sweep(store_of(trying.directory), None).trials
+    assert [trial.status for trial in trials] == ["finished"] * 8
+    assert {trial.settings["stop.name"] for trial in trials if "reused_from" in trial.tags} == {"median"}
+    assert len(trying.lines("epoch")) == 4 * 4
+
+
 def test_whoever_is_outdone_ends_early_and_does_not_fail(sweep):
     """Shown as stopped at its epoch, and so is its twin; another sweep trains it whole."""
     rates = ["opt.learning_rate=0.01,0.011,0.012,0.5", "model.name=mlp,twin"]

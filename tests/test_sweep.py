@@ -154,7 +154,7 @@ def test_a_child_has_its_files_and_they_agree_with_its_metrics(swept):
 def single(swept, tmp_path_factory):
     """The `reproduce` tag of one of the sweep's trials, typed in an empty directory by somebody else.
 
-    Somebody whose Keras is configured otherwise, which must change nothing.
+    Somebody whose Keras is configured otherwise, by a file and by variables, which must change nothing.
     """
     home = tmp_path_factory.mktemp("keras")
     (home / "keras.json").write_text('{"image_data_format": "channels_first", "epsilon": 0.01}', encoding="utf-8")
@@ -162,7 +162,7 @@ def single(swept, tmp_path_factory):
     python, script, *arguments = shlex.split(trial.tags["reproduce"])
     assert (python, script) == ("python", "sweep.py")
     shell = Shell(tmp_path_factory.mktemp("single"))
-    ended = shell.sweep(*arguments, KERAS_HOME=str(home))
+    ended = shell.sweep(*arguments, KERAS_HOME=str(home), KERAS_MAX_EPOCHS="1", KERAS_MAX_STEPS_PER_EPOCH="2")
     assert ended.code == 0, ended.err
     return shell, ended, trial
 

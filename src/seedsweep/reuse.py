@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 # Whoever makes a link needs a fraction of a second, and of a server that is away some tries.
 _LINK_SECONDS = 600
 # What a run that stands for an earlier one says in its own sweep's words.
-_OF_THIS_SWEEP = ("variant", "dataset", "job", "trial_id", "settings_id", *ROW_TAGS, *SEARCH_PLACES)
+_OF_THIS_SWEEP = ("variant", "dataset", "job", "settings_id", *ROW_TAGS, *SEARCH_PLACES)
 
 
 def earlier_runs(store: Store, trial_id: str) -> list[TrialRecord]:
@@ -61,6 +61,11 @@ def is_settled(record: TrialRecord, *, tested: bool = True) -> bool:
         tested: see `has_ended`.
     """
     return has_ended(record, tested=tested) or record.status == "stopped"
+
+
+def is_of(record: TrialRecord, described: Described) -> bool:
+    """Tell whether a run was trained with a trial's settings and images, on whatever kind of machine."""
+    return all(record.tags.get(name) == described.tags[name] for name in ("settings_id", "dataset_sha256"))
 
 
 def ended(records: Sequence[TrialRecord], *, tested: bool = True) -> TrialRecord | None:
@@ -199,7 +204,7 @@ def standing(store: Store, plan: Sequence[Described], run_id: str) -> Standing:
         if REUSED_TAG in record.tags and not has_ended(record):
             store.client.delete_run(record.run_id)  # half a link; the next one is whole
             del own[number]
-    here = {number: record for number, record in own.items() if is_settled(record)}
+    here = {n: record for n, record in own.items() if n < len(plan) and is_settled(record) and is_of(record, plan[n])}
     elsewhere: dict[int, TrialRecord] = {}
     tried = {}
     reasons: Counter[str] = Counter()
@@ -207,10 +212,12 @@ def standing(store: Store, plan: Sequence[Described], run_id: str) -> Standing:
         if number in here:
             continue
         records = earlier_runs(store, described.trial_id)
-        if done := ended(records):
+        done = ended(records)
+        if number in own and (done or not is_of(own[number], described)):
+            # A link stands for it from now on; or it was trained on images that the same file held for a while.
+            store.client.delete_run(own[number].run_id)
+        if done:
             elsewhere[number] = done
-            if number in own:
-                store.client.delete_run(own[number].run_id)  # the link stands for it from now on
         elif records:
             tried[number] = records
         else:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Of an axis with many values, so many are composed before anything trains.
 _MOST_TRIED = 20
+# What a loss consists of, besides how well the network does.
+_IN_THE_LOSS = ("reg", "label_smoothing", "from_logits")
 
 
 def check_space(planner: TrialPlanner, space: Space, wanted: Wanted) -> Planned:
@@ -29,7 +31,7 @@ def check_space(planner: TrialPlanner, space: Space, wanted: Wanted) -> Planned:
     _check_keys(space, wanted)
     plans = _check_axes(planner, space)
     for planned in plans:
-        _check_goal(planned.run)
+        _check_goal(planned.run, space)
         _check_stop(planned.run, wanted)
     return plans[0]
 
@@ -97,12 +99,19 @@ def _ends(axis: Axis) -> Sequence[str]:
     return [axis.texts[round(place * (count - 1) / max(some - 1, 1))] for place in range(some)]
 
 
-def _check_goal(run: RunConfig) -> None:
-    """Refuse to choose by what the winner is to be measured on.
+def _check_goal(run: RunConfig, space: Space) -> None:
+    """Refuse to choose by what the winner is to be measured on, or by what is not the same thing in all trials.
 
     Raises:
-        BadInput: the objective is measured on the test images.
+        BadInput: the objective is measured on the test images, or is a loss with something in it that is searched.
     """
+    within = [axis.key for axis in space.axes if axis.key.lstrip("+").split(".")[0] in _IN_THE_LOSS]
+    if run.objective.endswith("loss") and within:
+        raise BadInput(
+            f"{run.objective} is not one thing in all trials of a search over {', '.join(within)}",
+            where="objective",
+            fix="objective=val_accuracy",
+        )
     if run.objective.startswith("test_"):
         raise BadInput(
             f"a search by {run.objective} would choose what the test images happen to favour",

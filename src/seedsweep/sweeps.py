@@ -115,9 +115,16 @@ class _Sweep:
             return launch([self.underway.told(self.plan[n]) for n in numbers])
 
     def _twins(self) -> dict[int, int]:
-        """Return the trials that differ from an earlier one in what they are called only."""
-        first: dict[str, int] = {}
-        numbers = {n: first.setdefault(planned.described.trial_id, n) for n, planned in enumerate(self.plan)}
+        """Return the trials that another one stands for: they differ in their words only, or in who stops them.
+
+        Whom the others' results may stop stands for nobody whom they may not.
+        """
+        leaders: dict[str, int] = {}
+        for stoppable in (False, True):
+            for n, planned in enumerate(self.plan):
+                if (planned.run.trial.stop.name == "median") == stoppable:
+                    leaders.setdefault(planned.described.trial_id, n)
+        numbers = {n: leaders[planned.described.trial_id] for n, planned in enumerate(self.plan)}
         return {n: twin for n, twin in numbers.items() if twin != n and not self.known.has(n)}
 
     def _say_plan(self, numbers: Sequence[int]) -> None:
@@ -153,12 +160,20 @@ class _Sweep:
         store, parent_run_id = self.underway.store, self.underway.parent.run_id
         trials = trials_by_job(store, parent_run_id)
         for number, twin in twins.items():
+            described = self.plan[number].described
             if twin in trials and reuse.is_settled(trials[twin]) and number not in trials:
-                reuse.link_ended(store, trials[twin], self.plan[number].described, parent_run_id)
+                if reuse.is_of(trials[twin], described):
+                    reuse.link_ended(store, trials[twin], described, parent_run_id)
+                else:
+                    log.warning("not taken for %s: the images changed while the sweep ran", described.name)
         return read_sweep(store, parent_run_id)
 
 
 def _identity(described: Described) -> str:
-    """Return what makes a trial the same one in two plans: a row with other words would leave both in one table."""
+    """Return what makes a trial the same one in two plans: with other words for it, both would stand in one table.
+
+    A rule by which the others stop it decides whether it has an end, and not what its weights are then.
+    """
     row = {name: described.tags[name] for name in ROW_TAGS if name in described.tags}
-    return f"{described.trial_id} {sorted(row.items())}" if row else described.trial_id
+    told = {name: str(value) for name, value in described.settings.items() if name.startswith(("stop.", "model.name"))}
+    return f"{described.trial_id} {sorted(told.items())} {sorted(row.items())}"

@@ -116,7 +116,8 @@ def _against(found: Comparison | None) -> str:
 def _p(value: float | None) -> str:
     if value is None:
         return MISSING
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    # What is just below 0.05 is not rounded up to it.
+    return "< 0.001" if value < 0.001 else f"{value:.4f}" if 0.0495 <= value < 0.05 else f"{value:.3f}"
 
 
 def _reported(found: Reported) -> str:

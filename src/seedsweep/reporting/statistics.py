@@ -32,8 +32,8 @@ class Summary:
         n: number of values.
         mean: their mean.
         std: their sample standard deviation (n - 1 in the denominator); None for n = 1.
-        low: lower end of the 95 % confidence interval of the mean; None for n = 1.
-        high: its upper end; None for n = 1.
+        low: lower end of the 95 % confidence interval of the mean; None for n = 1, and where all values are equal.
+        high: its upper end; None likewise.
     """
 
     n: int
@@ -96,7 +96,8 @@ def sample_std(values: Sequence[float]) -> float:
 def summarize(values: Sequence[float], *, proportions: bool = False) -> Summary:
     """Return mean, standard deviation and Student's t interval: mean ± t(0.975, n - 1) · std / √n.
 
-    One value has no spread, and none is made up for it. Source of the formula: Student, "The probable error
+    One value has no spread, and none is made up for it; nor for few that agree: accuracies are counts over images,
+    which can be equal by chance. Source of the formula: Student, "The probable error
     of a mean", Biometrika 6 (1908). The interval is that of new seeds on the same test images.
 
     Args:
@@ -108,6 +109,8 @@ def summarize(values: Sequence[float], *, proportions: bool = False) -> Summary:
     if n == 1:
         return Summary(n, mean, None, None, None)
     std = sample_std(values)
+    if std < _NO_SPREAD:
+        return Summary(n, mean, std, None, None)
     half = _t_quantile(n - 1) * std / math.sqrt(n)
     low, high = mean - half, mean + half
     if proportions:

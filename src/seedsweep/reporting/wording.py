@@ -118,6 +118,8 @@ def _of_intervals(table: Table) -> Iterator[str]:
         yield "± is the standard deviation over seeds; the interval is Student's t for the mean over seeds."
     if any(row.new_images for row in table.rows):
         yield "With new images: the interval for new seeds and new test images together."
+    if any(row.test and row.test.n > 1 and row.test.low is None for row in table.rows):
+        yield "Seeds that agree to the last image have no interval: by how much others differ is not known from them."
     if any(row.test and row.test.n == 1 for row in table.rows):
         yield "n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep."
 

@@ -23,7 +23,7 @@ from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics
 from seedsweep.trials.stopping import best_epoch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -113,7 +113,7 @@ def train(
         tests: whether the test images are looked at.
 
     Raises:
-        Diverged: the training loss became NaN or infinite.
+        Diverged: a loss or a weight became NaN or infinite.
         Stopped: `keeping.stop` said so.
         OSError: the checkpoint cannot be written.
     """
@@ -131,6 +131,7 @@ def train(
             seconds = state.train_seconds + time.perf_counter() - began
             history = [*state.history, metrics]
             arrays = _variables(model)
+            _check_finite(arrays[: len(model.variables)], epoch)
             if trial.stop.keeps_best and best_epoch(history) == epoch:
                 best = arrays[: len(model.variables)]
             state = Checkpoint(keeping.training_id, history, seconds, [*arrays, *best])
@@ -166,10 +167,12 @@ def _test(model: keras.Model, dataset: Dataset) -> Tested:
 def _fresh(trial: Trial, dataset: Dataset) -> tuple[keras.Model, keras.Model]:
     """Build the network with the weights that the seed gives; returns it, and what of it is compiled and trained."""
     keras.utils.clear_session()
-    # Keras reads these from a file in the user's home, which no trial's identity knows of.
+    # Keras reads these from a file in the user's home and from the shell, of which no trial's identity knows.
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
     keras.config.set_dtype_policy(trial.precision)
     keras.utils.set_random_seed(trial.seed)
     whole = network.build(trial.model, trial.reg, trial.data.augment, dataset.image_shape, dataset.classes)
@@ -241,6 +244,18 @@ def _one_epoch(
         if not math.isfinite(values[name]):
             raise Diverged(name, values[name], epoch)
     return values
+
+
+def _check_finite(weights: Sequence[NDArray[np.generic]], epoch: int) -> None:
+    """Refuse a network that is none any more: a ReLU may make 0 of NaN, and the loss stays finite.
+
+    Raises:
+        Diverged: a weight is NaN or infinite.
+    """
+    for array in weights:
+        finite = np.isfinite(array)
+        if not finite.all():
+            raise Diverged("a weight", float(array[~finite][0]), epoch)
 
 
 def weights_sha256(model: keras.Model) -> str:

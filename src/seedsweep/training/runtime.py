@@ -33,7 +33,18 @@ _INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16"
 # How the names of variables begin with which a user's shell changes how the libraries compute. Each that is
 # set counts as a version.
 _NUMERIC_VARIABLES = (
-    *("ATEN_", "CUBLAS_", "DNNL_", "JAX_", "NVIDIA_TF32_OVERRIDE", "ONEDNN_", "TF_CUDNN_", "TF_DETERMINISTIC_OPS"),
+    *(
+        "ATEN_",
+        "CUBLAS_",
+        "DNNL_",
+        "JAX_",
+        "KERAS_NNX_",
+        "KERAS_TORCH_DEVICE",
+        "NVIDIA_TF32_OVERRIDE",
+        "ONEDNN_",
+        "TF_CUDNN_",
+        "TF_DETERMINISTIC_OPS",
+    ),
     *("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "TORCH_ALLOW_", "TORCH_CUDNN_", "XLA_FLAGS"),
 )
 

@@ -1,1 +1,1 @@
-"""What a trial is: its settings, its identity, its names, its record and who owns its directory. Pure: standard library only."""
+"""What a trial is: its settings, identity, names and record, and who owns its directory. Standard library only."""

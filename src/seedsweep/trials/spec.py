@@ -172,12 +172,19 @@ class Trial:
         opt, epochs = Optimizer.from_config(config["opt"]), checks.whole("epochs", config["epochs"], example=12)
         if opt.warmup >= epochs:
             checks.refuse("opt.warmup", f"less than the {epochs} epochs", opt.warmup, "opt.warmup=0")
+        data, stop = Data.from_config(config["data"]), Stop.from_config(config["stop"])
+        if stop.keeps_best and data.validation == "test":
+            raise BadInput(
+                "stop=patience with data.validation=test would keep the epoch that the test images happen to favour",
+                where="data.validation",
+                fix="data.validation=holdout",
+            )
         return cls(
             model=Architecture.from_config(config["model"]),
             opt=opt,
             reg=Regularizer.from_config(config["reg"]),
-            data=Data.from_config(config["data"]),
-            stop=Stop.from_config(config["stop"]),
+            data=data,
+            stop=stop,
             # 0 is refused because libraries take it for "draw one": KerasTuner does `seed or randint`.
             seed=checks.whole("seed", config["seed"], at_most=MAX_SEED),
             epochs=epochs,

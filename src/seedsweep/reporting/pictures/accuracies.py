@@ -37,6 +37,7 @@ _MEANS: dict[str | None, tuple[dict[str, Any], str]] = {
         {"marker": "o", "fillstyle": "right", "markerfacecolor": _BLUE, "markerfacecoloralt": "white"},
         "mean, unclear whether below the best",
     ),
+    "better": ({"marker": "^", "markerfacecolor": _BLUE}, "mean, above the baseline"),
     "worse": ({"marker": "o", "markerfacecolor": "white"}, "mean, below the best"),
     None: ({"marker": "s", "markerfacecolor": "white"}, "mean, not compared with the best"),
 }
