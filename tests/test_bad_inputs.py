@@ -157,6 +157,22 @@ def test_bad_input_is_answered_and_nothing_is_created(shell, arguments, what, fi
     assert list(shell.directory.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "what", "fix"),
+    [
+        (["-o", "t.pdf"], "no format is called pdf; the formats are md, html, csv, latex, json", "--output t.md"),
+        (["--uri", "localhost:5000"], "the store localhost:5000 lacks 'http://'", "--uri http://localhost:5000"),
+        (["--uri", "nope://x"], "cannot use the store nope://x", "--uri sqlite:///mlflow.db"),
+    ],
+)
+def test_a_table_that_cannot_be_read_or_written_is_said(shell, arguments, what, fix):
+    """In the words of the command that was typed."""
+    ended = shell.seedsweep("table", *arguments)
+    error, advice = ended.err.strip().splitlines()
+    assert (ended.code, what in error, fix in advice) == (2, True, True), ended.err
+    assert list(shell.directory.iterdir()) == []
+
+
 BROKEN_FILES = [
     ("seed: 1\n\tepochs: 2\n", "line 3: a tab, where YAML allows spaces only"),
     ("seed: 1\nseed: 2\n", "line 3: found duplicate key seed"),

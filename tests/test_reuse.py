@@ -9,6 +9,7 @@ from seedsweep.config import register_resolvers
 from seedsweep.described import describe, differences
 from seedsweep.errors import BadInput
 from seedsweep.launching.policy import Policy
+from seedsweep.sweeps import _identity
 from seedsweep.tracking.reading import find_sweep
 from seedsweep.training.runtime import Runtime
 
@@ -94,14 +95,18 @@ def test_images_that_change_while_a_sweep_runs_are_not_taken_for_what_they_were(
     assert len(trained(trying)) == 2
 
 
-def test_another_rule_to_stop_is_another_sweep(sweep):
-    """One that was interrupted is not gone on with where the others may now stop a trial."""
-    trying = sweep([1, 2], ONE, EPOCH_SECONDS=0, faults={"2": ["raise", 9]})
-    assert trying.run() == 1, trying.output
-    trying.arguments.append("stop=median")
-    assert trying.run() == 1, trying.output
-    assert "going on with sweep" not in trying.output
-    assert plans(trying)[-1] == "plan: 1 reused, 1 to retry, 0 new"
+@pytest.mark.parametrize("told", ["stop=median", "model.name=other"])
+def test_a_sweep_is_its_trials_their_names_and_who_may_stop_them(compose, told):
+    """The trial is the same one; in a sweep that is gone on with, its row would stand in two tables as one."""
+
+    def described(*overrides):
+        told = {"dataset": "d", "dataset_sha256": "s", "reproduce": "r", "job": 0}
+        return describe(compose(*overrides).trial, "v", computes=Runtime("CPU", {}), **told)
+
+    one, other = described(), described(told)
+    assert one.trial_id == other.trial_id
+    assert _identity(one) != _identity(other)
+    assert _identity(one) == _identity(described("stop=none"))
 
 
 def test_the_plan_says_why_a_trial_that_looks_the_same_is_not_reused(sweep):
@@ -177,6 +182,7 @@ def test_an_early_end_tells_each_trial_s_own_story(sweep):
     assert trying.output.strip().endswith("error: 2 of 3 trials failed, 1 were not started")
 
 
+@pytest.mark.full
 def test_who_starts_a_sweep_that_is_at_work_is_told_so(sweep):
     """Both come to their end; what neither of them had finished when the other began is trained twice."""
     trying = sweep([1, 2], ONE, EPOCH_SECONDS=0.5)

@@ -88,6 +88,7 @@ def test_a_search_confirms_its_winner(search, shell):
     assert len(trying.lines("begin")) == len(before) + 1
 
 
+@pytest.mark.full
 def test_a_search_goes_on_while_its_store_is_away(search):
     """What the store may know of a suggestion's earlier runs is not waited for; all is told when it is back."""
     trying = search("random", "hydra.sweeper.max_trials=6", "hydra.sweeper.confirm=0", EPOCH_SECONDS=0.1)
@@ -102,7 +103,10 @@ def test_a_search_goes_on_while_its_store_is_away(search):
     assert len(trying.lines("begin")) == 6
 
 
-@pytest.mark.parametrize(("algorithm", "order"), [("bayesian", "reproducible"), ("hyperband", "fastest")])
+@pytest.mark.parametrize(
+    ("algorithm", "order"),
+    [("bayesian", "reproducible"), pytest.param("hyperband", "fastest", marks=pytest.mark.full)],
+)
 def test_a_killed_search_goes_on(search, algorithm, order):
     """No epoch twice; in the reproducible order with the suggestions of a search that nobody disturbed."""
     told = ["hydra.sweeper.max_trials=9", "hydra.sweeper.confirm=0", f"hydra.sweeper.order={order}"]
@@ -173,6 +177,7 @@ def test_two_searches_may_use_one_directory(search):
         assert {trial.settings["epochs"] for trial in (*ranked.values(), fresh)} == {"1"}
 
 
+@pytest.mark.full
 def test_the_epochs_of_a_search_that_varies_them_do_not_rank_its_trials(search):
     """The winner that the table names is the one that was confirmed."""
     trying = search("random", "hydra.sweeper.max_trials=6", "hydra.sweeper.confirm=1", "epochs=1,2,6")

@@ -74,7 +74,7 @@ def walk(search, steps, in_flight=3):
     return record
 
 
-@pytest.mark.parametrize(("algorithm", "seeds"), [("random", 15), ("bayesian", 5)])
+@pytest.mark.parametrize(("algorithm", "seeds"), [("random", 8), ("bayesian", 4)])
 def test_a_small_space_is_tried_once_and_wholly(process, algorithm, seeds):
     """All 8 of 8, none twice, however few are left to find; then the search is done, and stays so."""
     for seed in range(seeds):

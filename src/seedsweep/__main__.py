@@ -51,8 +51,8 @@ def _table(chosen: argparse.Namespace) -> None:
     from seedsweep.tracking.reading import find_sweep
     from seedsweep.tracking.store import existing_store
 
-    store = existing_store(chosen.uri, chosen.experiment)
     form = chosen.format or _format_of(chosen.output)
+    store = existing_store(chosen.uri, chosen.experiment)
     text = WRITERS[form](table_from(store, find_sweep(store, chosen.sweep), chosen.baseline))
     if chosen.output:
         _write(chosen.output, text)
