@@ -63,9 +63,9 @@ def is_settled(record: TrialRecord, *, tested: bool = True) -> bool:
     return has_ended(record, tested=tested) or record.status == "stopped"
 
 
-def is_of(record: TrialRecord, described: Described) -> bool:
-    """Tell whether a run was trained with a trial's settings and images, on whatever kind of machine."""
-    return all(record.tags.get(name) == described.tags[name] for name in ("settings_id", "dataset_sha256"))
+def is_of_these_images(record: TrialRecord, described: Described) -> bool:
+    """Tell whether a run was trained on a trial's images: its file may have held others when the worker read it."""
+    return record.tags.get("dataset_sha256") == described.tags["dataset_sha256"]
 
 
 def ended(records: Sequence[TrialRecord], *, tested: bool = True) -> TrialRecord | None:
@@ -204,7 +204,7 @@ def standing(store: Store, plan: Sequence[Described], run_id: str) -> Standing:
         if REUSED_TAG in record.tags and not has_ended(record):
             store.client.delete_run(record.run_id)  # half a link; the next one is whole
             del own[number]
-    here = {n: record for n, record in own.items() if n < len(plan) and is_settled(record) and is_of(record, plan[n])}
+    here = {n: record for n, record in own.items() if is_settled(record) and is_of_these_images(record, plan[n])}
     elsewhere: dict[int, TrialRecord] = {}
     tried = {}
     reasons: Counter[str] = Counter()
@@ -213,8 +213,8 @@ def standing(store: Store, plan: Sequence[Described], run_id: str) -> Standing:
             continue
         records = earlier_runs(store, described.trial_id)
         done = ended(records)
-        if number in own and (done or not is_of(own[number], described)):
-            # A link stands for it from now on; or it was trained on images that the same file held for a while.
+        if number in own and (done or not is_of_these_images(own[number], described)):
+            # A link stands for it from now on; or it is no result of this trial.
             store.client.delete_run(own[number].run_id)
         if done:
             elsewhere[number] = done

@@ -162,7 +162,7 @@ class _Sweep:
         for number, twin in twins.items():
             described = self.plan[number].described
             if twin in trials and reuse.is_settled(trials[twin]) and number not in trials:
-                if reuse.is_of(trials[twin], described):
+                if reuse.is_of_these_images(trials[twin], described):
                     reuse.link_ended(store, trials[twin], described, parent_run_id)
                 else:
                     log.warning("not taken for %s: the images changed while the sweep ran", described.name)
