@@ -54,12 +54,20 @@ def test_rows_tied_with_the_best_are_told_by_more_than_colour(verdict, marker, f
     assert filled == (half if mean.get_markerfacecolor() == mean.get_markeredgecolor() else "none")
     meaning = {
         "tied": "mean, tied with the best",
-        "unclear": "mean, unclear whether below the best",
+        "unclear": "mean, unclear whether it differs from the best",
         "worse": "mean, below the best",
-        "better": "mean, above the baseline",
+        "better": "mean, above the best",
         None: "mean, not compared with the best",
     }
     assert [text for text in words(figure) if text.startswith("mean, ") and "%" not in text] == [meaning[verdict]]
+
+
+def test_a_baseline_that_was_chosen_is_named():
+    """What is said of the others is said against it."""
+    rows = [row("left", 0.99, verdict="better"), row("right", 0.98, verdict="tied")]
+    said = words(accuracies_figure(rows, title="x", baseline="right"))
+    assert {"mean, above the baseline", "mean, tied with the baseline", "The baseline is right."} <= set(said)
+    assert not any("best" in text for text in said)
 
 
 def test_all_that_is_known_is_drawn_where_it_belongs():

@@ -150,7 +150,7 @@ def _draw_accuracies(table: Table, directory: Path) -> Path:
         if row.test
     ]
     path = directory / "accuracies.png"
-    draw_accuracies(rows, title=table.title, path=path)
+    draw_accuracies(rows, title=table.title, path=path, baseline=None if table.baseline_is_best else table.baseline)
     return path
 
 

@@ -32,14 +32,14 @@ _LABELS = 3.3  # inches that the names may take
 # Lanes inside a row, so that nothing hides anything: 1 is the distance between two rows.
 _REPORTED_LANE, _SEEDS_LANE = -0.26, 0.26
 _MEANS: dict[str | None, tuple[dict[str, Any], str]] = {
-    "tied": ({"marker": "o", "markerfacecolor": _BLUE}, "mean, tied with the best"),
+    "tied": ({"marker": "o", "markerfacecolor": _BLUE}, "mean, tied with {}"),
     "unclear": (
         {"marker": "o", "fillstyle": "right", "markerfacecolor": _BLUE, "markerfacecoloralt": "white"},
-        "mean, unclear whether below the best",
+        "mean, unclear whether it differs from {}",
     ),
-    "better": ({"marker": "^", "markerfacecolor": _BLUE}, "mean, above the baseline"),
-    "worse": ({"marker": "o", "markerfacecolor": "white"}, "mean, below the best"),
-    None: ({"marker": "s", "markerfacecolor": "white"}, "mean, not compared with the best"),
+    "better": ({"marker": "^", "markerfacecolor": _BLUE}, "mean, above {}"),
+    "worse": ({"marker": "o", "markerfacecolor": "white"}, "mean, below {}"),
+    None: ({"marker": "s", "markerfacecolor": "white"}, "mean, not compared with {}"),
 }
 _SEED: dict[str, Any] = {"marker": ".", "color": "#000000", "markersize": 3.5, "linestyle": "none"}
 _REPORTED: dict[str, Any] = {
@@ -53,7 +53,7 @@ _INTERVAL: dict[str, Any] = {"color": _BLUE, "linewidth": 1.6}
 _WIDE: dict[str, Any] = {"color": "#56B4E9", "linewidth": 5, "alpha": 0.45, "solid_capstyle": "butt"}
 
 
-def draw_accuracies(rows: Sequence[AccuracyRow], *, title: str, path: Path) -> None:
+def draw_accuracies(rows: Sequence[AccuracyRow], *, title: str, path: Path, baseline: str | None = None) -> None:
     """Write the accuracies of variants as a picture.
 
     Where some lie far below the rest there are two scales side by side: one for all, and a close one, at whose
@@ -63,15 +63,16 @@ def draw_accuracies(rows: Sequence[AccuracyRow], *, title: str, path: Path) -> N
         rows: in any order; of more than sixty the best are shown, and the picture says so.
         title: what stands above them.
         path: a .png file.
+        baseline: the variant that somebody chose to set the others against; None where it is the best.
 
     Raises:
         OSError: there is no room.
     """
-    write(accuracies_figure(rows, title=title), path)
+    write(accuracies_figure(rows, title=title, baseline=baseline), path)
 
 
 @plain()
-def accuracies_figure(rows: Sequence[AccuracyRow], *, title: str) -> Figure:
+def accuracies_figure(rows: Sequence[AccuracyRow], *, title: str, baseline: str | None = None) -> Figure:
     """Return the picture that `draw_accuracies` writes."""
     ordered = best_first(rows)
     shown = ordered[:MOST]
@@ -98,7 +99,10 @@ def accuracies_figure(rows: Sequence[AccuracyRow], *, title: str) -> Figure:
         text = f"{100 * row.mean:.2f}" if math.isfinite(row.mean) else "none"
         right.text(1.015, y, text, transform=right.get_yaxis_transform(), va="center", fontsize=_SIZE)
     right.text(1.015, 1, "mean, %", transform=right.transAxes, va="bottom", fontsize=_SIZE)
-    legend_below(figure, _entries(shown), _notes(ordered, scale.close or scale.whole))
+    notes = _notes(ordered, scale.close or scale.whole)
+    if baseline is not None:
+        notes.append(fitted(f"The baseline is {baseline}.", width - 0.6, _SIZE, lines=2))
+    legend_below(figure, _entries(shown, "the best" if baseline is None else "the baseline"), notes)
     return figure
 
 
@@ -142,14 +146,15 @@ def _mean_look(verdict: str | None) -> dict[str, Any]:
     return {"markeredgecolor": _BLUE, "markersize": 6, "linestyle": "none", **_MEANS[verdict][0]}
 
 
-def _entries(rows: list[AccuracyRow]) -> list[tuple[Line2D, str]]:
+def _entries(rows: list[AccuracyRow], base: str) -> list[tuple[Line2D, str]]:
     """Return what the legend explains: what is there, and nothing else."""
 
     def line(look: dict[str, Any]) -> Line2D:
         return Line2D([], [], **look)
 
     verdicts = {row.verdict for row in rows}
-    entries = [(line(_mean_look(verdict)), text) for verdict, (_, text) in _MEANS.items() if verdict in verdicts]
+    means = [(verdict, text.format(base)) for verdict, (_, text) in _MEANS.items() if verdict in verdicts]
+    entries = [(line(_mean_look(verdict)), text) for verdict, text in means]
     if any(row.interval for row in rows):
         entries.append((line(_INTERVAL), "95 % interval over seeds"))
     if any(row.wide for row in rows):
