@@ -112,8 +112,8 @@ def test_a_killed_search_goes_on(search, algorithm, order):
     told = ["hydra.sweeper.max_trials=9", "hydra.sweeper.confirm=0", f"hydra.sweeper.order={order}"]
     trying = search(algorithm, *told, EPOCH_SECONDS=0.3)
     with trying.started() as parent:
+        trying.wait_for(lambda: trying.lines("end") and curve(trying))  # it grows while the search goes on
         trying.wait_for(lambda: len(trying.lines("end")) >= 5)
-        trying.wait_for(lambda: len(curve(trying)) >= 2)  # it grows while the search goes on
         workers = workers_of(parent)
         parent.kill()
         parent.wait()

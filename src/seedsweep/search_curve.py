@@ -1,16 +1,38 @@
-"""The best score so far of a search, as a curve of its own run that grows while the search goes on."""
+"""What came of a search's suggestions, and the best so far as a curve of its run that grows while it goes on."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seedsweep.searching.search import Suggestion
     from seedsweep.trials.record import SearchRecord
     from seedsweep.underway import Underway
 
 # How long it may be behind: a search that replays thousands of suggestions does not wait for the store at each.
 _SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A suggestion and what came of it.
+
+    Attributes:
+        suggestion: which.
+        score: the objective's last value; None where there is none.
+        finished: whether it was trained to its end.
+    """
+
+    suggestion: Suggestion
+    score: float | None
+    finished: bool
+
+    @property
+    def at_its_end(self) -> float | None:
+        """Its score, if it can win by it."""
+        return self.score if self.finished else None
 
 
 class BestSoFar:

@@ -10,7 +10,7 @@ import json
 import logging
 import math
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobStatus
@@ -21,7 +21,7 @@ from seedsweep.launching.results import error_of
 from seedsweep.planning import TrialPlanner
 from seedsweep.reporting.ranking import is_suggestion
 from seedsweep.search_checks import check_space
-from seedsweep.search_curve import BestSoFar
+from seedsweep.search_curve import BestSoFar, Scored
 from seedsweep.search_trials import SearchTrials
 from seedsweep.searching.messages import Pause
 from seedsweep.searching.process import KerasTunerProcess
@@ -120,15 +120,6 @@ def run_search(
             return _Search(space, record, planner, sweep, search, first.run).run(launch)
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """A suggestion and what came of it."""
-
-    suggestion: Suggestion
-    score: float | None
-    finished: bool
-
-
 class _Search:
     """A search whose parent run is open; gives the launcher its jobs.
 
@@ -156,7 +147,7 @@ class _Search:
         self._scored = self._replayed(record)
         self._curve = BestSoFar(sweep, told)
         for number, scored in self._scored.items():
-            self._curve.take(number, scored.score if scored.finished else None)
+            self._curve.take(number, scored.at_its_end)
         self._waiting = deque(s for s in self._schedule.replayed if s.number not in self._scored)
         self._in_flight: dict[int, Suggestion] = {s.number: s for s in self._waiting}
         self._suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
@@ -168,11 +159,11 @@ class _Search:
         if record.events:
             log.info("replayed: %d suggestions, %d with a score", len(self._schedule.replayed), len(self._scored))
 
-    def _replayed(self, record: Record) -> dict[int, _Scored]:
+    def _replayed(self, record: Record) -> dict[int, Scored]:
         suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
         scores = {event.number: event.score for event in record.events if hasattr(event, "score")}
         finished = self._trials.has_finished
-        return {number: _Scored(suggestions[number], score, finished(number)) for number, score in scores.items()}
+        return {number: Scored(suggestions[number], score, finished(number)) for number, score in scores.items()}
 
     def run(self, launch: Callable[[JobSource], list[JobReturn]]) -> list[JobReturn]:
         from seedsweep.tracking.delivery import Courier
@@ -260,15 +251,15 @@ class _Search:
     def _score(self, number: int, score: float | None, *, finished: bool = True) -> None:
         suggestion = self._in_flight.pop(number)
         known = score if score is not None and math.isfinite(score) else None
-        self._scored[number] = _Scored(suggestion, known, finished)
-        self._curve.take(number, known if finished else None)
+        self._scored[number] = Scored(suggestion, known, finished)
+        self._curve.take(number, self._scored[number].at_its_end)
         self._curve.tell()
         self._schedule.ended(number, known)
 
     def _winner(self) -> Suggestion | None:
         """Return the suggestion with the best score among those that were trained the longest."""
-        found = [(scored.suggestion, scored.score) for scored in self._scored.values() if scored.finished]
-        finished = [(suggestion, score) for suggestion, score in found if score is not None]
+        known = self._scored.values()
+        finished = [(scored.suggestion, score) for scored in known if (score := scored.at_its_end) is not None]
         if not finished:
             return None
         sign = 1 if self._told.maximize else -1
@@ -292,10 +283,9 @@ class _Search:
 
         store, parent = self._underway.store, self._underway.parent
         sweep = patiently(store, lambda: read_sweep(store, parent.run_id))
-        if done:
-            self._curve.close()
         self._underway.publish(sweep, pictures=pictures and self._first.execution.pictures)
         if done:
+            self._curve.close()
             self._trials.forget_checkpoints(self._suggestions.values())
         self._underway.close("FINISHED" if done else "KILLED")
         return sweep

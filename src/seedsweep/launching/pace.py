@@ -11,12 +11,16 @@ class Pace:
     Args:
         total: how many jobs there may be.
         now: seconds, of any clock.
+
+    Attributes:
+        total: how many jobs there may be.
+        done: how many have ended.
     """
 
     def __init__(self, total: int, now: float) -> None:
         self._began = now
         self._ends: float | None = None
-        self._left = total
+        self.total, self.done = total, 0
         self._worked = 0.0
         # Job → where it was when it began here, which is later where a checkpoint was, and where it is now.
         self._running: dict[int, tuple[float, float]] = {}
@@ -36,12 +40,12 @@ class Pace:
         """Take in that a job has ended."""
         begun, _ = self._running.pop(job)
         self._worked += 1 - begun
-        self._left -= 1
+        self.done += 1
         self._estimate(now)
 
     def again(self) -> None:
         """Take in that a job that has ended is run once more."""
-        self._left += 1
+        self.done -= 1
 
     def left(self, now: float) -> float | None:
         """Return how many seconds the rest takes; None before anything is known."""
@@ -49,7 +53,7 @@ class Pace:
 
     def _estimate(self, now: float) -> None:
         worked = self._worked + sum(reached - begun for begun, reached in self._running.values())
-        left = self._left - sum(reached for _, reached in self._running.values())
+        left = self.total - self.done - sum(reached for _, reached in self._running.values())
         self._ends = now + (now - self._began) / worked * left
 
 

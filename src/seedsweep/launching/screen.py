@@ -66,7 +66,6 @@ class Screen:
     def __init__(self, total: int) -> None:
         self.console = _Console(highlight=False)
         self._pace = Pace(total, time.monotonic())
-        self._total, self._done = total, 0
         self._told = time.monotonic()
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
@@ -104,7 +103,6 @@ class Screen:
         with self._lock:
             self._bars.remove_task(self._running.pop(job))
             self._bars.advance(self._all)
-            self._done += 1
             self._pace.ended(job, time.monotonic())
         self._tell()
 
@@ -112,7 +110,6 @@ class Screen:
         """Say that a job failed and will be started again."""
         with self._lock:
             self._bars.update(self._all, advance=-1)
-            self._done -= 1
             self._pace.again()
         self._print(f"again    {label}: {reason}", "yellow")
 
@@ -147,8 +144,8 @@ class Screen:
             if self.console.is_terminal or left is None or not running or now - self._told < _QUIET_SECONDS:
                 return
             self._told = now
-            done = self._done
-        self._print(f"so far   {done} of {self._total} trials, {running} running, {about(left)} left", "")
+            done = self._pace.done
+        self._print(f"so far   {done} of {self._pace.total} trials, {running} running, {about(left)} left", "")
 
     def _print(self, text: str, style: str) -> None:
         # A text, not markup: what a trial is called or says may hold brackets.
