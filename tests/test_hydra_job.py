@@ -1,5 +1,6 @@
 """A job that is run here sees and leaves what it would with Hydra's own `run_job`."""
 
+import gc
 import os
 import pickle
 from pathlib import Path
@@ -11,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import run_job as hydras
 from hydra.types import HydraContext, RunMode
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, base
 from test_composing import alike
 
 from seedsweep.launching.hydra_job import run_job
@@ -20,7 +21,12 @@ CONFIG = """
 n: 1
 when: ${now:%f}
 place: ${hydra:runtime.output_dir}
-deep: {list: [1, "${n}"], none: null}
+deep: {list: [1, "${n}"], none: null, other: o, 7: seven, true: yes}
+group: ${deep}
+absent: ???
+text: 'a ${deep.${which}} and ${oc.env:NOT_SET,"x}, ${n}"} but \${n}'
+which: none
+empty: {dict: {}, list: []}
 hydra:
   sweep: {dir: "jobs/${now:%f}", subdir: "${n}-${hydra.job.num}"}
   job: {env_set: {SEEN_BY_JOB: "${hydra:job.name}"}}
@@ -42,6 +48,8 @@ def task(config):
             "readonly": OmegaConf.is_readonly(hydra),
             "struct": OmegaConf.is_struct(config),
             "variable": os.environ.get("SEEN_BY_JOB"),
+            "collects": gc.isenabled(),
+            "parses": base.parse,
         }
     )
     if config.n == 3:
@@ -61,6 +69,7 @@ def files_below(directory):
         ["n=3"],
         ["hydra.output_subdir=null"],
         ["hydra.output_subdir=kept", "deep.none=7"],
+        ["n=4", "which=other", "group=null", "absent=''"],
     ],
     ids=" ".join,
 )
@@ -92,6 +101,7 @@ def test_is_what_hydra_does(tmp_path, monkeypatch, overrides):
             assert Path.cwd() == tmp_path
 
     ours, expected = came[1], came[0]
+    assert len(seen) == 2
     assert seen[1] == seen[0]
     assert left[1] == left[0]
     for name in ("overrides", "working_dir", "task_name", "status"):

@@ -17,6 +17,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from seedsweep.launching.packing import unpacked
+from seedsweep.trials.collecting import without_collecting
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,7 +58,8 @@ class Compositions:
             HydraException: what the loader raises.
         """
         try:
-            composed = self._from_base(overrides)
+            with without_collecting():
+                composed = self._from_base(overrides)
         except (HydraException, OmegaConfBaseException, ValueError):
             composed = None
         # Hydra's own words for what cannot be composed.
@@ -70,7 +74,7 @@ class Compositions:
         if not all(map(_only_sets, values)):
             return None
         choices = tuple(str(override.input_line) for override in parsed if self._is_group(override.key_or_group))
-        composed: DictConfig = pickle.loads(self._base(choices))  # noqa: S301 - pickled below
+        composed: DictConfig = unpacked(self._base(choices))
         OmegaConf.copy_cache(from_config=self._config, to_config=composed)
         ConfigLoaderImpl._apply_overrides_to_config(values, composed)  # noqa: SLF001 - what the loader does
         self._say_overrides(composed, parsed)

@@ -1,13 +1,14 @@
 """Runs one job as `hydra.core.utils.run_job` does, in a third of the time.
 
 Hydra copies the whole config of a job five times, node by node. Here it is unpickled once more instead, which costs a
-sixth of a copy; and the YAML files are written by libyaml. What a job sees, and what it leaves in its
-directory, is the same.
+sixth of a copy; the YAML files are written by libyaml; and the interpolations, whose texts are those of the job before,
+are not parsed again. What a job sees, and what it leaves in its directory, is the same.
 """
 
 from __future__ import annotations
 
 import contextlib
+from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,10 @@ from hydra.core.utils import (
     configure_log,
     env_override,
 )
-from omegaconf import OmegaConf, open_dict, read_write
+from omegaconf import Container, OmegaConf, base, open_dict, read_write
 from omegaconf._utils import get_omega_conf_dumper
+
+from seedsweep.trials.collecting import without_collecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,19 +60,21 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
     """
     config: Any = load()
     with current_config(config):
-        output = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
-        _enter(config, output)
-        job, job_hydra = _split(load(), config, output)
-        came = JobReturn(list(config.hydra.overrides.task), job, job_hydra)
+        with _swiftly():
+            output = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
+            _enter(config, output)
+            job, job_hydra = _split(load(), config, output)
+            came = JobReturn(list(config.hydra.overrides.task), job, job_hydra)
         output.mkdir(parents=True, exist_ok=True)
         with _working_directory(output, chdir=config.hydra.job.chdir) as came.working_dir:
-            configure_log(config.hydra.job_logging, config.hydra.verbose)
-            if config.hydra.output_subdir is not None:
-                kept = Path(config.hydra.runtime.output_dir, config.hydra.output_subdir)
-                kept.mkdir(parents=True, exist_ok=True)
-                _write(kept / "config.yaml", job)
-                _write(kept / "hydra.yaml", job_hydra)
-                _write(kept / "overrides.yaml", config.hydra.overrides.task)
+            with _swiftly():
+                configure_log(config.hydra.job_logging, config.hydra.verbose)
+                if config.hydra.output_subdir is not None:
+                    kept = Path(config.hydra.runtime.output_dir, config.hydra.output_subdir)
+                    kept.mkdir(parents=True, exist_ok=True)
+                    _write(kept / "config.yaml", job)
+                    _write(kept / "hydra.yaml", job_hydra)
+                    _write(kept / "overrides.yaml", config.hydra.overrides.task)
             with env_override(job_hydra.hydra.job.env_set):
                 hydra_context.callbacks.on_job_start(config=config, task_function=task_function)
                 try:
@@ -82,6 +87,25 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
             _flush_loggers()
             hydra_context.callbacks.on_job_end(config=config, job_return=came)
     return came
+
+
+@contextlib.contextmanager
+def _swiftly() -> Iterator[None]:
+    """Prepare a job without a look for garbage, and without parsing an interpolation that was parsed before.
+
+    OmegaConf parses `${…}` anew at each access, by ANTLR in Python: a fifth of what a job costs. Its visitors only
+    read the tree that comes of it.
+    """
+    parse, _interpolating.parse = _interpolating.parse, _parse
+    try:
+        with without_collecting():
+            yield
+    finally:
+        _interpolating.parse = parse
+
+
+_interpolating: Any = base  # where OmegaConf's containers look for `parse`
+_parse = lru_cache(maxsize=1024)(_interpolating.parse)
 
 
 @contextlib.contextmanager
@@ -118,9 +142,24 @@ def _split(copy: DictConfig, config: DictConfig, output: Path) -> tuple[DictConf
 
 def _write(path: Path, config: DictConfig | ListConfig) -> None:
     """Write a config as `OmegaConf.save` does."""
-    container = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
     with path.open("w", encoding="utf-8") as file:
-        yaml.dump(container, file, Dumper=_dumper(), default_flow_style=False, allow_unicode=True, sort_keys=False)
+        yaml.dump(_plain(config), file, Dumper=_dumper(), default_flow_style=False, allow_unicode=True, sort_keys=False)
+
+
+def _plain(node: Any) -> Any:
+    """Return what `OmegaConf.to_container` gives for a config whose interpolations stay as they are."""
+    if not isinstance(node, Container):
+        return _name(node._value())  # noqa: SLF001 - `to_container` takes four times as long, for questions not asked here
+    content = node._content  # noqa: SLF001
+    if isinstance(content, dict):
+        return {_name(key): _plain(child) for key, child in content.items()}
+    if isinstance(content, list):
+        return [_plain(child) for child in content]
+    return content  # None, missing, or an interpolation of a whole group
+
+
+def _name(value: Any) -> Any:
+    return value.name if isinstance(value, Enum) else value
 
 
 @lru_cache(maxsize=1)

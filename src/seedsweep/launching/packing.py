@@ -1,4 +1,4 @@
-"""Pickles configs for another process."""
+"""Pickles configs for another process, and opens them there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import pickle
 from typing import Any
 
 import cloudpickle
+
+from seedsweep.trials.collecting import without_collecting
 
 
 def packed(configs: Any) -> bytes:
@@ -19,3 +21,9 @@ def packed(configs: Any) -> bytes:
     except (pickle.PicklingError, AttributeError, TypeError):
         pickled = b"__main__"
     return bytes(cloudpickle.dumps(configs)) if b"__main__" in pickled else pickled
+
+
+def unpacked(pickled: bytes) -> Any:
+    """Return what was packed."""
+    with without_collecting():
+        return pickle.loads(pickled)  # noqa: S301 - by ourselves

@@ -25,6 +25,7 @@ from omegaconf import read_write
 from seedsweep.launching import elsewhere, mirror, relay, worker
 from seedsweep.launching.carrying import carrying_of
 from seedsweep.launching.job_directory import job_directory, remove_abandoned
+from seedsweep.launching.packing import unpacked
 from seedsweep.trials.record import JOURNAL
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class RayActor:
         with self._at_home(job) as home:
 
             def load() -> DictConfig:
-                config: DictConfig = cloudpickle.loads(job.config)
+                config: DictConfig = unpacked(job.config)
                 config.hydra.sweep.dir = str(home)
                 return config
 

@@ -16,6 +16,7 @@ import cloudpickle
 
 from seedsweep.errors import SeedsweepError, TrialCrashed, reason
 from seedsweep.launching import relay
+from seedsweep.launching.packing import unpacked
 from seedsweep.launching.results import JobResult, error_of, failed
 from seedsweep.launching.slots import SLOT_VARIABLE
 
@@ -115,7 +116,7 @@ def run(job: bytes) -> bytes:
     Returns:
         See `run_loaded`.
     """
-    return run_loaded(lambda: cloudpickle.loads(job))
+    return run_loaded(lambda: unpacked(job))
 
 
 def run_loaded(load: Callable[[], DictConfig], mend: Callable[[JobReturn], None] = lambda _: None) -> bytes:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from seedsweep.tracking.tags import (
     STOPPED_TAG,
     SWEEP_TAG,
 )
+from seedsweep.trials.collecting import without_collecting
 from seedsweep.trials.record import (
     EPOCH_METRICS,
     EpochMetrics,
@@ -118,7 +117,7 @@ def _find(store: Store, wanted: str | None) -> str:
 def _search(store: Store, condition: str, order: str) -> list[Run]:
     runs: list[Run] = []
     token: str | None = None
-    with _without_collecting():
+    with without_collecting():
         while True:
             page = store.client.search_runs(
                 [store.experiment_id], condition, max_results=_PAGE, order_by=[order], page_token=token
@@ -127,18 +126,6 @@ def _search(store: Store, condition: str, order: str) -> list[Run]:
             token = page.token
             if not token:
                 return runs
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Let nobody look for garbage meanwhile: among the millions of objects of a long answer it takes half the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def runs_of(store: Store, tag: str, value: str) -> list[TrialRecord]:
