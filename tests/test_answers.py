@@ -64,11 +64,34 @@ def test_too_few_answers_are_none(reader, tmp_path):
     assert reader.read(trial(write(tmp_path / "x", [1, 2], [1, 2, 3]))) is None
 
 
-def test_a_place_that_no_client_reaches_is_asked_once(reader, tmp_path, monkeypatch):
-    """A hundred trials there must not each wait; those read before stay."""
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """The files that were asked of a place elsewhere, at which those whose name begins with "gone" are not."""
+    names = []
+
+    def fetched(artifact_uri, **_):
+        names.append(artifact_uri)
+        if "gone" in artifact_uri:
+            raise OSError(artifact_uri)
+        return str(write(tmp_path / str(len(names)), [1], [1]) / "predictions.npz")
+
     monkeypatch.setattr("seedsweep.tracking.answers._PAUSE", 0.0)
-    assert reader.read(trial("nope://bucket/x")) is None
-    assert reader.read(trial(write(tmp_path / "x", [1], [1]))) is None
+    monkeypatch.setattr("seedsweep.tracking.answers.mlflow.artifacts.download_artifacts", fetched)
+    return names
+
+
+def test_a_place_that_does_not_answer_is_not_asked_for_ever(reader, asked):
+    """A hundred trials there must not each wait."""
+    assert all(reader.read(trial(f"s3://bucket/gone-{number}")) is None for number in range(100))
+    assert len(set(asked)) == 3
+
+
+@pytest.mark.usefixtures("asked")
+def test_one_file_that_is_gone_costs_no_other(reader):
+    """Its row alone lacks what it would have told."""
+    names = ["gone", "a", "gone", "gone", "b", "gone", "gone", "c"]
+    found = [reader.read(trial(f"s3://bucket/{name}")) for name in names]
+    assert [answers is not None for answers in found] == [not name.startswith("gone") for name in names]
 
 
 def test_a_trial_whose_files_are_gone_has_none(reader, tmp_path):

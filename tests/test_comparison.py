@@ -123,12 +123,39 @@ def test_no_finished_trial_is_no_baseline():
     assert (found.baseline, found.rows) == (None, {})
 
 
-def test_a_missing_vector_of_answers_leaves_seeds_as_the_only_noise():
-    """Of one seed of one row; another row is not concerned."""
+def knowing(row, *seeds):
+    """The same row, of which only the answers of some seeds are left."""
+    return Scores(row.accuracies, {seed: row.correct[seed] for seed in seeds})
+
+
+def test_a_seed_whose_answers_are_lost_is_left_out():
+    """Without the noise of the images a difference would look surer; another row is not concerned."""
     rows = {name: answered(answers(0.9, number=number)) for number, name in enumerate("abc")}
-    rows["b"] = Scores(rows["b"].accuracies, {1: rows["b"].correct[1], 2: rows["b"].correct[2]})
-    found = compare(rows, "a").rows
-    assert (found["b"].noise, found["c"].noise) == ("seeds", "seeds and images")
+    found = compare({**rows, "b": knowing(rows["b"], 1, 3)}, "a").rows
+    assert (found["b"].noise, found["b"].seeds, found["c"].seeds) == ("seeds and images", 2, 3)
+    differences = [rows["b"].accuracies[seed] - rows["a"].accuracies[seed] for seed in (1, 3)]
+    assert found["b"].difference == pytest.approx(np.mean(differences))
+
+
+def test_too_few_answers_leave_seeds_as_the_only_noise():
+    """Those of one seed have no spread."""
+    rows = {name: answered(answers(0.9, number=number)) for number, name in enumerate("ab")}
+    found = compare({**rows, "b": knowing(rows["b"], 2)}, "a").rows["b"]
+    assert (found.noise, found.seeds) == ("seeds", 3)
+
+
+def test_survivors_are_not_the_best():
+    """Two of five seeds, the lucky ones: the best is looked for among the rows that have them all."""
+    rows = {"lucky": scored(0.995, 0.994), "good": scored(*[0.99, 0.98, 0.97, 0.98, 0.99]), "bad": scored(*[0.9] * 5)}
+    found = compare(rows)
+    assert found.baseline == "good"
+    assert (found.rows["lucky"].seeds, found.rows["bad"].seeds) == (2, 5)
+
+
+def test_many_rows_without_common_seeds_are_quickly_seen_to_be_alone():
+    """Each has its own two; every pair of them would be millions."""
+    rows = {str(number): scored(0.9, 0.8, seeds=[2 * number, 2 * number + 1]) for number in range(1000)}
+    assert compare(rows).rows["7"].seeds == 0
 
 
 def test_answers_to_other_images_are_not_paired():

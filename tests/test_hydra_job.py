@@ -17,7 +17,7 @@ from test_composing import alike
 
 from seedsweep.launching.hydra_job import run_job
 
-CONFIG = """
+CONFIG = r"""
 n: 1
 when: ${now:%f}
 place: ${hydra:runtime.output_dir}

@@ -1,7 +1,6 @@
-"""What seeds say by themselves: intervals, tests, and how many more are needed."""
+"""What seeds say by themselves: intervals and tests."""
 
 import math
-from itertools import count
 from statistics import stdev
 
 import numpy as np
@@ -10,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from seedsweep.reporting.holm import holm
-from seedsweep.reporting.statistics import over_seeds, prediction_interval, sample_std, seeds_needed
+from seedsweep.reporting.holm import holm, levels
+from seedsweep.reporting.statistics import over_seeds, prediction_interval, sample_std
 
 
 def two_values(mean, std):
@@ -65,42 +64,6 @@ def test_one_difference_is_not_tested():
     assert over_seeds([0.01]) is None
 
 
-@pytest.mark.parametrize(("effect", "expected"), [(0.2, 199), (0.5, 34), (0.8, 15), (1.0, 10), (2.0, 5)])
-def test_the_seeds_needed_are_the_published_ones(effect, expected):
-    """Sample sizes of the two-sided paired t test at 5 % with power 0.8, as tables and G*Power give them."""
-    assert str(seeds_needed(two_values(effect * 0.001, 0.001))) == str(expected)
-
-
-@pytest.mark.parametrize("effect", np.geomspace(0.3, 20, 12))
-def test_the_seeds_needed_are_the_first_with_enough_power(effect):
-    """Against a search one by one, with the power as the normal one averaged over 2,000 standard deviations."""
-
-    def power(n):
-        spread = np.sqrt(stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, n - 1) / (n - 1))
-        critical, shift = stats.t.ppf(0.975, n - 1) * spread, effect * math.sqrt(n)
-        return np.mean(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift))
-
-    assert seeds_needed(two_values(-effect, 1)).count == next(n for n in count(2) if power(n) >= 0.8)
-
-
-def test_more_than_a_thousand_seeds_are_not_counted():
-    """A difference of a twentieth of the spread, and none at all."""
-    for differences in (two_values(0.00005, 0.001), [0.001, -0.001], [0.0, 0.0]):
-        found = seeds_needed(differences)
-        assert found.more
-        assert str(found) == "more than 1000"
-
-
-def test_equal_differences_do_not_say_how_many_seeds_are_needed():
-    """Few seeds agree by chance: the spread is unknown, not zero."""
-    assert seeds_needed([0.01, 0.01, 0.01]) is None
-
-
-def test_the_seeds_needed_are_unknown_from_one():
-    """One difference has no spread."""
-    assert seeds_needed([0.01]) is None
-
-
 def test_holm_s_method_by_hand():
     """3 · 0.01; 2 · 0.03; 1 · 0.04, which may not be below the one before."""
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
@@ -137,3 +100,9 @@ def test_holm_s_method_against_its_definition():
         expected[place] = True
     assert rejected == expected
     assert 0 < sum(expected) < 30
+
+
+def test_the_level_of_each_is_that_of_its_rank():
+    """The smallest of six tests must be below 0.05 / 6, the next below 0.05 / 5."""
+    assert levels([0.3, None, 0.001], family=6) == pytest.approx([0.05 / 5, None, 0.05 / 6])
+    assert levels([0.04]) == [0.05]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seedsweep.reporting.formats import FORMATS, latex_text, markdown_text, spreadsheet_text
 from seedsweep.reporting.statistics import Summary, summarize
 from seedsweep.reporting.table import table_of
-from seedsweep.trials.record import SweepRecord, TrialRecord
+from seedsweep.trials.record import SearchRecord, SweepRecord, TrialRecord
 
 SETTINGS = {
     "model.name": "conv3",
@@ -135,6 +135,20 @@ def test_two_data_sets_are_never_folded_into_one_row():
     here, there = trial(0.9), trial(0.5)
     there.tags["dataset_sha256"] = "cd" * 32
     assert [row.test.n for row in table(here, there).rows] == [1, 1]
+
+
+def test_a_confirmation_that_is_not_done_does_not_look_done():
+    """Two of five fresh seeds; then all five."""
+    search = SearchRecord("random", "fastest", 2, 1, "val_accuracy", ("opt.learning_rate",), 1, 5)
+    suggested = trial(0.98)
+    suggested = replace(suggested, tags={**suggested.tags, "suggestion": "0"})
+
+    def told(fresh):
+        trials = (suggested, *(trial(0.97 + seed / 1000, seed) for seed in range(2, 2 + fresh)))
+        return dict(table_of(SweepRecord("0123456789abcdef", "x", "now", trials, 6, search)).heading)["Confirmed"]
+
+    assert "over 2 of 5 fresh seeds; optimism gap" in told(2)
+    assert "over 5 fresh seeds; optimism gap" in told(5)
 
 
 def test_the_heading_says_what_the_numbers_rest_on():

@@ -92,14 +92,25 @@ def test_known_answers_bring_the_images_noise_in():
     assert "paired by seed and test image" in text
 
 
-def test_a_trial_without_answers_leaves_seeds_as_the_only_noise():
-    """And the table says so, where others have theirs."""
+def test_a_row_without_answers_leaves_seeds_as_the_only_noise():
+    """And the table says so, of this row or of all."""
     trials = [*TWO, *seeds((0.90, 0.91, 0.93), **{"opt.name": "adamw"})]
     made = table_of(sweep_of(trials), lambda one: None if one.settings["opt.name"] == "sgd" else answers(one))
     noises = {row.variant: row.against.noise for row in made.rows if row.against}
     assert noises == {"sgd": "seeds", "adamw": "seeds and images"}
     assert next(row.new_images for row in made.rows if row.variant == "sgd") is None
-    assert "only seeds count as noise" in made.markdown()
+    assert "a difference may be another: sgd." in made.markdown()
+    assert "Only seeds count as noise" in table(*TWO).markdown()
+    assert "Only seeds count as noise" not in table_of(sweep_of(TWO), answers).markdown()
+
+
+def test_a_lost_answer_does_not_make_a_row_worse():
+    """The seeds that are left are paired by image as before, and it is said."""
+    made = table_of(sweep_of(TWO), lambda one: None if one.settings["seed"] == "2" else answers(one))
+    other = made.rows[1].against
+    assert (other.noise, other.seeds) == ("seeds and images", 2)
+    assert other.difference == pytest.approx((0.95 + 0.965 - 0.98 - 0.99) / 2)
+    assert "Differences are over the seeds for which the answers of both rows are known." in made.markdown()
 
 
 def elsewhere(trials):
@@ -159,6 +170,63 @@ def test_nobody_asks_for_the_answers_of_a_single_seed():
     assert table_of(sweep_of([trial(0.9), trial(0.8, **{"opt.name": "sgd"})]), read).rows
 
 
+def test_images_with_one_row_take_no_comparison_from_the_others():
+    """The best row of all has no other beside it; those on other images have."""
+    made = table_of(sweep_of([*elsewhere(seeds((0.997, 0.998, 0.999))), *TWO]), answers)
+    assert made.rows[0].test.mean == pytest.approx(0.998)
+    assert [row.is_baseline for row in made.rows] == [False, True, False]
+    assert made.rows[2].against.verdict == "worse"
+
+
+def test_a_named_baseline_with_one_seed_compares_nothing():
+    """Which is said."""
+    made = table_of(sweep_of([*TWO, trial(0.995, **{"opt.name": "nadam"})]), baseline="nadam")
+    assert made.baseline is None
+    assert "Nothing is compared: no row has two seeds" in made.markdown()
+
+
+def test_equal_differences_are_shown_without_a_verdict():
+    """The difference is known; how much it varies is not."""
+    made = table(*seeds((0.98, 0.96)), *seeds((0.97, 0.95), **{"opt.name": "sgd"}))
+    text = made.markdown()
+    assert cells(text, "sgd")[4] == "-1.00"
+    assert "Every seed has the same difference" in text
+    assert "Not compared" not in text
+
+
+def stopped(number, **settings):
+    return replace(trial(0.5, number, **settings), status="stopped", run_id=f"stopped {number}")
+
+
+def test_rows_that_lost_their_worst_seeds_are_not_compared():
+    """`stop=median` leaves the better half of a row's seeds."""
+    made = table(*TWO, *seeds((0.985, 0.99)), *seeds((0.996, 0.997), epochs="3"), stopped(3, epochs="3"))
+    row = next(row for row in made.rows if row.is_selected)
+    assert row.test.mean == pytest.approx(0.9965)
+    assert (row.test.low, row.is_baseline) == (None, False)
+    text = made.markdown()
+    assert f"have no intervals and are not compared: {row.variant}." in text
+    grid = table(*GRID, stopped(4))
+    assert "stopped for being worse" in grid.effects.reason
+
+
+def test_survivors_are_called_so():
+    """A mean over the seeds that did not diverge."""
+    failed = replace(trial(0.1, 4), status="failed", tags={**trial(0.1).tags, "failure": "Diverged: the loss is nan"})
+    assert (
+        "Means over the seeds that did not fail, which may be the lucky ones: adam." in table(*TWO, failed).markdown()
+    )
+    assert "lucky" not in table(*TWO).markdown()
+
+
+def test_other_hardware_is_said():
+    """And which row had which can be read."""
+    made = table(*seeds(ADAM, {"hardware": "A"}), *seeds(SGD, {"hardware": "B"}, **{"opt.name": "sgd"}))
+    assert "Not all trials were trained on the same hardware" in made.markdown()
+    assert [line["hardware"] for line in csv.DictReader(io.StringIO(FORMATS["csv"](made)))] == ["A", "B"]
+    assert "same hardware" not in table(*TWO).markdown()
+
+
 def test_a_baseline_can_be_named():
     """By its beginning too; then fewer comparisons are allowed for."""
     made = table_of(sweep_of([*TWO, *seeds((0.90, 0.91, 0.93), **{"opt.name": "adamw"})]), baseline="sg")
@@ -167,6 +235,7 @@ def test_a_baseline_can_be_named():
     assert cells(text, "sgd")[4] == "baseline"
     assert "better" in cells(text, "adam ")[4]
     assert "Differences are to 'sgd'" in text
+    assert "(Holm), if it was chosen before anybody saw the results" in text
     assert "p allows for 2 comparisons" in text
 
 
@@ -209,6 +278,13 @@ def test_what_is_not_known_is_not_called_outside(accuracies, reported, inside):
     assert [found.inside for found in row.reported] == [inside]
 
 
+def test_each_reported_figure_has_its_answer_in_csv():
+    """Also the one of which nothing is known."""
+    tags = {"row": "k", "row_title": "k", "reported": "98.1, 98"}
+    (line,) = csv.DictReader(io.StringIO(FORMATS["csv"](table(*seeds((0.98, 0.98), tags)))))
+    assert (line["reported_percent"], line["reported_inside"]) == ("98.1 98", "unknown true")
+
+
 def test_equal_rows_of_one_sweep_are_not_called_earlier():
     """They were trained once, in this sweep."""
     one, other = seeds(ADAM, {"row": "a", "row_title": "a"}), seeds(ADAM, {"row": "b", "row_title": "b"})
@@ -249,6 +325,8 @@ def test_a_full_grid_says_what_one_setting_is_worth():
     text = made.markdown()
     assert cells(text, "opt: sgd → adam")[1] == "+4.00"
     assert cells(text, "model: conv3 → conv4 and opt: sgd → adam")[1] == "-2.00"
+    assert "the sum of both, over seeds 1, 2, 3:" in text
+    assert "the sum of both, over seeds 1, 2:" in table(*GRID[:-1]).markdown()
 
 
 def test_no_grid_has_no_effects_and_says_why():

@@ -29,6 +29,10 @@ def names(compose, *rows):
         ),
         (["model.conv_filters=[8,8,8]", "model=conv3"], ["conv_filters=[8,8,8]", "conv_filters=[32,32,64]"]),
         (["model=conv1", "model=conv1 reg=l1 reg.strength=0.1"], ["reg=none", "l1"]),
+        (
+            ["stop=median", "stop=median opt.warmup=2", "stop=median stop.warmup=5"],
+            ["opt.warmup=0 · stop.warmup=3", "opt.warmup=2 · stop.warmup=3", "opt.warmup=0 · stop.warmup=5"],
+        ),
     ],
 )
 def test_names_say_what_differs(compose, rows, expected):

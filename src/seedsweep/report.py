@@ -144,7 +144,7 @@ def _draw_accuracies(table: Table, directory: Path) -> Path:
             interval=_ends(row.test),
             wide=_ends(row.new_images),
             reported=tuple(found.percent / 100 for found in row.reported),
-            verdict=row.against.verdict if row.against else "tied" if row.variant == table.baseline else None,
+            verdict=row.against.verdict if row.against else "tied" if row.is_baseline else None,
         )
         for row in table.rows
         if row.test

@@ -108,8 +108,10 @@ def _signed(difference: float) -> str:
 
 def _against(found: Comparison | None) -> str:
     """Return the difference, its interval and whether it counts: "-0.12 (-0.25 to +0.01) tied"."""
-    if found is None or found.difference is None or found.low is None:
+    if found is None or found.difference is None or found.seeds < 2:
         return MISSING
+    if found.low is None:
+        return _signed(found.difference)
     return f"{_signed(found.difference)} ({_points(found.low, found.high)}) {found.verdict}"
 
 
@@ -117,7 +119,7 @@ def _p(value: float | None) -> str:
     if value is None:
         return MISSING
     # What is just below 0.05 is not rounded up to it.
-    return "< 0.001" if value < 0.001 else f"{value:.4f}" if 0.0495 <= value < 0.05 else f"{value:.3f}"
+    return "< 0.001" if value < 0.001 else f"{min(value, 0.04994):.4f}" if 0.0495 <= value < 0.05 else f"{value:.3f}"
 
 
 def _reported(found: Reported) -> str:

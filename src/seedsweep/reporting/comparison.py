@@ -5,13 +5,15 @@ Not here: how one difference is estimated, see `contrast`.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 from seedsweep.reporting.contrast import contrast
-from seedsweep.reporting.holm import holm
-from seedsweep.reporting.statistics import SIGNIFICANT, SeedsNeeded, seeds_needed
+from seedsweep.reporting.holm import holm, levels
+from seedsweep.reporting.power import SeedsNeeded, seeds_needed
+from seedsweep.reporting.statistics import SIGNIFICANT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +31,7 @@ class Comparison:
     """One row against the baseline, paired over their common seeds. Differences are fractions of 1.
 
     Attributes:
-        seeds: number of common seeds.
+        seeds: number of seeds that it is made over, see `common_seeds`.
         difference: mean of (row - baseline) over them; None when there is none.
         low: lower end of the 95 % interval of this one difference; None when its spread is not known.
         high: its upper end.
@@ -37,7 +39,7 @@ class Comparison:
         adjusted: the same, for all rows together (Holm).
         verdict: what it comes to; None when it cannot be tested.
         noise: what the interval and the p-value take for noise; None when there are none.
-        needed: paired seeds that would tell the two rows apart; None when fewer than two are known.
+        needed: paired seeds with which it would be worse or better; None when that is not known.
     """
 
     seeds: int
@@ -83,8 +85,8 @@ def compare(rows: Mapping[str, Scores], baseline: str | None = None) -> Comparis
 
     Args:
         rows: name → what its trials reached.
-        baseline: the name of a row; by default the one with the highest mean accuracy, the first of equals, among
-            those that share two seeds with another row.
+        baseline: the name of a row, which somebody chose before anybody saw the results; by default the one with the
+            highest mean accuracy, the first of equals, among those that have the most seeds in common with another.
 
     Raises:
         KeyError: for a baseline that is no row.
@@ -100,24 +102,35 @@ def compare(rows: Mapping[str, Scores], baseline: str | None = None) -> Comparis
         family = able * (able - 1) // 2
     else:
         family = sum(len(found.by_seed) >= 2 for found in contrasts.values())
-    adjusted = holm([found.p for found in contrasts.values()], family)
-    compared = {key: _comparison(found, p) for (key, found), p in zip(contrasts.items(), adjusted, strict=True)}
+    p_values = [found.p for found in contrasts.values()]
+    allowed = zip(contrasts.items(), holm(p_values, family), levels(p_values, family), strict=True)
+    compared = {key: _comparison(found, adjusted, level) for (key, found), adjusted, level in allowed}
     return Comparisons(name, chosen, family, compared)
 
 
 def _best(rows: Mapping[str, Scores]) -> str | None:
-    """Return the row with the highest mean among those that can be compared with another one, else among all."""
+    """Return the row with the highest mean among those that can be compared best, else among all.
+
+    A row of which only the lucky seeds survived would be set above those that have them all.
+    """
     means = {name: fmean(row.accuracies.values()) for name, row in rows.items() if row.accuracies}
-    able = {name: mean for name, mean in means.items() if _has_company(name, rows)}
+    shared = _most_shared(rows)
+    able = [name for name in means if shared.get(name) == max(shared.values(), default=0)]
     return max(able or means, key=means.__getitem__, default=None)
 
 
-def _has_company(name: str, rows: Mapping[str, Scores]) -> bool:
-    own = set(rows[name].accuracies)
-    return any(len(own & set(row.accuracies)) >= 2 for other, row in rows.items() if other != name)
+def _most_shared(rows: Mapping[str, Scores]) -> dict[str, int]:
+    """Return how many seeds each row shares with the other row that shares most, of those that share two."""
+    alike = Counter(frozenset(row.accuracies) for row in rows.values() if len(row.accuracies) >= 2)
+    most = {
+        seeds: max((len(seeds & other) for other, count in alike.items() if other != seeds or count > 1), default=0)
+        for seeds in alike
+    }
+    shared = {name: most.get(frozenset(row.accuracies), 0) for name, row in rows.items()}
+    return {name: number for name, number in shared.items() if number >= 2}
 
 
-def _comparison(found: Contrast, adjusted: float | None) -> Comparison:
+def _comparison(found: Contrast, adjusted: float | None, level: float | None) -> Comparison:
     low, high = found.interval
     return Comparison(
         seeds=len(found.by_seed),
@@ -128,8 +141,14 @@ def _comparison(found: Contrast, adjusted: float | None) -> Comparison:
         adjusted=adjusted,
         verdict=_verdict(found, adjusted),
         noise=found.noise,
-        needed=seeds_needed(list(found.by_seed.values())),
+        needed=_needed(found, level),
     )
+
+
+def _needed(found: Contrast, level: float | None) -> SeedsNeeded | None:
+    if found.mean is None or found.spread is None or level is None:
+        return None
+    return seeds_needed(found.mean, found.spread, level)
 
 
 def _verdict(found: Contrast, adjusted: float | None) -> Verdict | None:

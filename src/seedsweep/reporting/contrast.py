@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from seedsweep.reporting.crossed import crossed
-from seedsweep.reporting.statistics import Estimate, over_seeds
+from seedsweep.reporting.crossed import analyse, estimate
+from seedsweep.reporting.power import Spread
+from seedsweep.reporting.statistics import Estimate, over_seeds, sample_std
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,17 +38,19 @@ class Scores:
 
 @dataclass(frozen=True)
 class Contrast:
-    """A sum of rows minus a sum of others, over the seeds that all of them have.
+    """A sum of rows minus a sum of others, over their common seeds.
 
     Attributes:
         by_seed: seed → the contrast, in fractions of 1; in ascending order of the seeds.
         estimate: its mean over seeds with what is known about it; None for fewer than two seeds.
         noise: what counts as noise in the estimate; None where there is none.
+        spread: how much noise there is; None likewise.
     """
 
     by_seed: Mapping[int, float]
     estimate: Estimate | None
     noise: Noise | None
+    spread: Spread | None
 
     @property
     def mean(self) -> float | None:
@@ -68,10 +71,10 @@ class Contrast:
 
 
 def contrast(plus: Sequence[Scores], minus: Sequence[Scores], per: int = 1) -> Contrast:
-    """Return (sum of some rows - sum of others) / per.
+    """Return (sum of some rows - sum of others) / per, over their common seeds.
 
-    Images count as noise when the answers of all these rows to equally many images are known for each common
-    seed. Otherwise only seeds do, which says less: it is about these images.
+    Images count as noise when the answers of all these rows are known. Otherwise only seeds do, which says less: it is
+    about these images.
 
     Args:
         plus: rows to add, at least one.
@@ -79,21 +82,31 @@ def contrast(plus: Sequence[Scores], minus: Sequence[Scores], per: int = 1) -> C
         per: what to divide by.
     """
     rows = [*plus, *minus]
-    seeds = sorted(set.intersection(*(set(row.accuracies) for row in rows)))
+    seeds, are_answers_known = common_seeds(rows)
     by_seed = {
         seed: (sum(row.accuracies[seed] for row in plus) - sum(row.accuracies[seed] for row in minus)) / per
         for seed in seeds
     }
     if len(seeds) < 2:
-        return Contrast(by_seed, None, None)
-    if _answers_known(rows, seeds) and (estimate := crossed(_matrix(plus, minus, seeds), per)):
-        return Contrast(by_seed, estimate, "seeds and images")
-    return Contrast(by_seed, over_seeds(list(by_seed.values())), "seeds")
+        return Contrast(by_seed, None, None, None)
+    if are_answers_known and (parts := analyse(_matrix(plus, minus, seeds))):
+        scale = len(seeds) / per**2
+        spread = Spread(scale * parts.seed, parts.image / per**2, scale * parts.residual)
+        return Contrast(by_seed, estimate(parts, per), "seeds and images", spread)
+    differences = list(by_seed.values())
+    return Contrast(by_seed, over_seeds(differences), "seeds", Spread(sample_std(differences) ** 2))
 
 
-def _answers_known(rows: Sequence[Scores], seeds: Sequence[int]) -> bool:
-    answers = [row.correct[seed] for row in rows for seed in seeds if seed in row.correct]
-    return len(answers) == len(rows) * len(seeds) and len({answer.shape for answer in answers}) == 1
+def common_seeds(rows: Sequence[Scores]) -> tuple[list[int], bool]:
+    """Return the seeds over which rows are compared, ascending, and whether the answers to images are known for them.
+
+    They are those that all rows have. Where the answers of some trials are lost, they are those of which all answers
+    are known, if there are two: leaving the noise of the images out would make a difference surer than it is.
+    """
+    seeds = sorted(set.intersection(*(set(row.accuracies) for row in rows)))
+    known = [seed for seed in seeds if all(seed in row.correct for row in rows)]
+    shapes = {row.correct[seed].shape for row in rows for seed in known}
+    return (known, True) if len(known) >= 2 and len(shapes) == 1 else (seeds, False)
 
 
 def _matrix(plus: Sequence[Scores], minus: Sequence[Scores], seeds: Sequence[int]) -> NDArray[np.signedinteger]:

@@ -50,7 +50,7 @@ _EXACT = 1e-9
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
     """The variance of a grand mean, by source; see the module's docstring.
 
     Attributes:
@@ -83,24 +83,28 @@ class _Parts:
 def crossed(values: NDArray[Any], per: int = 1) -> Estimate | None:
     """Return the mean of a matrix, with an interval and a test for NEW seeds and NEW images together.
 
+    Args:
+        values: see `analyse`.
+        per: see `estimate`.
+
+    Returns:
+        None for fewer than two seeds or images: a spread over one is unknown.
+    """
+    parts = analyse(values)
+    return estimate(parts, per) if parts else None
+
+
+def estimate(parts: Parts, per: int = 1) -> Estimate:
+    """Return a mean with its interval and its test, from its parts.
+
     Where all values are equal, the interval has width 0 and p is 1 or, when they are not 0, 0: that tells what was
     seen. Two rows with the same answers to all images are not known to be the same on other images.
 
     Args:
-        values: shape (seeds, images); whole numbers or booleans, such as the difference of correctness of two rows:
-            -1, 0 or 1.
+        parts: of the variance of the mean.
         per: what to divide the mean by, so that a mean over several rows is given by their sum.
-
-    Returns:
-        None for fewer than two seeds or images: a spread over one is unknown.
-
-    Raises:
-        TypeError: for floating-point values; sums of whole numbers are exact, and equal ones are seen to be.
     """
-    n, m = values.shape
-    if min(n, m) < 2:
-        return None
-    parts = _analyse(values)
+    n, m = parts.shape
     half = math.sqrt(parts.squared_margin(1 - CONFIDENCE))
     error = math.sqrt(parts.variance)
     low, high = (parts.mean - half) / per, (parts.mean + half) / per
@@ -126,10 +130,10 @@ def crossed_accuracy(correct: NDArray[np.bool_]) -> Estimate | None:
     Returns:
         None for fewer than two seeds or images. It has no p-value.
     """
-    n, m = correct.shape
-    if min(n, m) < 2:
+    parts, alpha = analyse(correct), 1 - CONFIDENCE
+    if parts is None:
         return None
-    parts, alpha = _analyse(correct), 1 - CONFIDENCE
+    n, m = parts.shape
     mean, squared = parts.mean, parts.squared_margin(alpha)
     binomial = mean * (1 - mean)
     ratio = squared / binomial if binomial else float(stdtrit(m - 1, alpha / 2)) ** 2 / m
@@ -140,11 +144,24 @@ def crossed_accuracy(correct: NDArray[np.bool_]) -> Estimate | None:
     return Estimate(n, m, mean, math.sqrt(parts.variance), low, high, None)
 
 
-def _analyse(values: NDArray[Any]) -> _Parts:
-    """Analyse the variance from sums over rows, columns and squares, which are exact integers."""
+def analyse(values: NDArray[Any]) -> Parts | None:
+    """Analyse the variance of a mean from sums over rows, columns and squares, which are exact integers.
+
+    Args:
+        values: shape (seeds, images); whole numbers or booleans, such as the difference of correctness of two rows:
+            -1, 0 or 1.
+
+    Returns:
+        None for fewer than two seeds or images: a spread over one is unknown.
+
+    Raises:
+        TypeError: for floating-point values; sums of whole numbers are exact, and equal ones are seen to be.
+    """
     if values.dtype.kind not in "biu":
         raise TypeError(f"whole numbers are needed, not {values.dtype}")
     n, m = values.shape
+    if min(n, m) < 2:
+        return None
     rows = values.sum(axis=1, dtype=np.int64)
     columns = values.sum(axis=0, dtype=np.int64)
     total, size = int(rows.sum()), n * m
@@ -156,7 +173,7 @@ def _analyse(values: NDArray[Any]) -> _Parts:
     seed_ms, image_ms = seed / (n - 1), image / (m - 1)
     residual_ms = residual / ((n - 1) * (m - 1))
     scale = size**2
-    return _Parts((n, m), total / size, seed_ms / scale, max(image_ms - residual_ms, 0.0) / scale, residual_ms / scale)
+    return Parts((n, m), total / size, seed_ms / scale, max(image_ms - residual_ms, 0.0) / scale, residual_ms / scale)
 
 
 def _sum_of_squares(values: NDArray[Any]) -> int:
@@ -165,7 +182,7 @@ def _sum_of_squares(values: NDArray[Any]) -> int:
     return int(np.einsum("ij,ij->", values, values, dtype=np.int64))
 
 
-def _p_value(parts: _Parts) -> float:
+def _p_value(parts: Parts) -> float:
     """Return the alpha at which the margin just reaches from the mean to 0."""
     squared = parts.mean**2
     if not parts.mean:

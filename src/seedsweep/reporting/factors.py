@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
 from typing import TYPE_CHECKING
 
-from seedsweep.reporting.contrast import contrast
+from seedsweep.reporting.contrast import common_seeds, contrast
 from seedsweep.reporting.holm import holm
 from seedsweep.trials.variants import SEPARATOR
 
@@ -80,7 +80,7 @@ class Effects:
     """The effects of a grid.
 
     Attributes:
-        seeds: the seeds that all combinations have, ascending.
+        seeds: the seeds that all combinations are compared over, ascending.
         effects: main effects in the order of the factors and levels, then interactions.
         reason: why there are no effects, in words; empty when there are.
     """
@@ -108,7 +108,7 @@ def factor_effects(cells: Sequence[Cell]) -> Effects:
     finished = [cell for cell in cells if cell.scores.accuracies]
     if reason := _not_a_grid(cells, finished, levels):
         return Effects((), (), reason)
-    seeds = set.intersection(*(set(cell.scores.accuracies) for cell in finished))
+    seeds, _ = common_seeds([cell.scores for cell in finished])
     if not seeds:
         return Effects((), (), "no seed has finished in all combinations")
     grid = {_place(cell, levels): _only(cell.scores, seeds) for cell in finished}
@@ -116,7 +116,7 @@ def factor_effects(cells: Sequence[Cell]) -> Effects:
     contrasts = [_contrast(grid, levels, change) for change in changes]
     adjusted = holm([found.p for found in contrasts])
     effects = [_effect(levels, *parts) for parts in zip(changes, contrasts, adjusted, strict=True)]
-    return Effects(tuple(sorted(seeds)), tuple(effects), "")
+    return Effects(tuple(seeds), tuple(effects), "")
 
 
 def _levels(cells: Sequence[Cell]) -> _Levels:
@@ -132,7 +132,7 @@ def _place(cell: Cell, levels: _Levels) -> _Place:
     return tuple(cell.levels[factor] for factor in levels)
 
 
-def _only(scores: Scores, seeds: set[int]) -> Scores:
+def _only(scores: Scores, seeds: Sequence[int]) -> Scores:
     return replace(scores, accuracies={seed: scores.accuracies[seed] for seed in seeds})
 
 

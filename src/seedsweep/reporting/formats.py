@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from seedsweep.reporting.cells import TEXTS, columns, effect_columns, ranking_columns
+from seedsweep.reporting.wording import seeds_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from seedsweep.reporting.table import Table
 
 _AGAINST = ("difference", "low", "high", "p", "adjusted", "verdict")
+_INSIDE = {True: "true", False: "false", None: "unknown"}
 _MOST_EFFECTS = 40
 _MOST_RANKED = 40
 _EFFECTS = (
     "What changing one setting is worth, everything else averaged, and by how much two changes together are worth more "
-    "than the sum of both:"
+    "than the sum of both, over {seeds}:"
 )
 
 _STYLE = """
@@ -55,8 +57,8 @@ def _sections(table: Table) -> list[tuple[str, list[dict[str, str]]]]:
     shown = [effect for effect in table.effects.effects if effect.low is not None][:_MOST_EFFECTS]
     if shown:
         more = len(table.effects.effects) - len(shown)
-        rest = f" The first {len(shown)} of {len(table.effects.effects)}; the JSON table has all." if more else ""
-        sections.append((_EFFECTS + rest, effect_columns(shown)))
+        rest = f" {len(shown)} of {len(table.effects.effects)}; the JSON table has all." if more else ""
+        sections.append((_EFFECTS.format(seeds=seeds_told(table.effects.seeds)) + rest, effect_columns(shown)))
     if table.ranking and table.ranking.rows:
         best = table.ranking.rows[:_MOST_RANKED]
         more = len(table.ranking.rows) - len(best)
@@ -157,11 +159,12 @@ def _record(row: Row) -> dict[str, Any]:
         **{f"against_{name}": getattr(against, name) if against else None for name in _AGAINST},
         "seeds_needed": str(against.needed) if against and against.needed else None,
         "reported_percent": " ".join(f"{found.percent:g}" for found in row.reported),
-        "reported_inside": " ".join(str(found.inside).lower() for found in row.reported if found.inside is not None),
+        "reported_inside": " ".join(_INSIDE[found.inside] for found in row.reported),
         **flat("val_accuracy", row.validation),
         "parameters": row.parameters,
         "train_seconds": row.train_seconds,
         "note": row.note,
+        "hardware": row.hardware,
     }
 
 

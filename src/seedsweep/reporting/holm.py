@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seedsweep.reporting.statistics import SIGNIFICANT
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 def holm(p_values: Sequence[float | None], family: int | None = None) -> list[float | None]:
@@ -24,11 +26,33 @@ def holm(p_values: Sequence[float | None], family: int | None = None) -> list[fl
     Returns:
         In the given order, at most 1; None where there was none.
     """
-    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    size = len(tested) if family is None else family
     adjusted: list[float | None] = [None] * len(p_values)
     largest = 0.0
-    for rank, (p, place) in enumerate(tested):
-        largest = max(largest, min(1.0, (size - rank) * p))
+    for p, place, factor in _ranked(p_values, family):
+        largest = max(largest, min(1.0, factor * p))
         adjusted[place] = largest
     return adjusted
+
+
+def levels(p_values: Sequence[float | None], family: int | None = None) -> list[float | None]:
+    """Return what each p-value must itself be below, if the smaller ones are, so that its adjusted one is below 0.05.
+
+    Args:
+        p_values: see `holm`.
+        family: see `holm`.
+
+    Returns:
+        In the given order; None where there was no p-value.
+    """
+    found: list[float | None] = [None] * len(p_values)
+    for _, place, factor in _ranked(p_values, family):
+        found[place] = SIGNIFICANT / factor
+    return found
+
+
+def _ranked(p_values: Sequence[float | None], family: int | None) -> Iterator[tuple[float, int, int]]:
+    """Yield each p-value with its place and its multiplier, the smallest first."""
+    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    size = len(tested) if family is None else family
+    for rank, (p, place) in enumerate(tested):
+        yield p, place, size - rank

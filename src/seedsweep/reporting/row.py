@@ -6,7 +6,7 @@ Not here: which trials are of one variant, and what that is set against, see `ta
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,11 @@ class Variant:
         return sorted(done, key=lambda trial: int(trial.settings["seed"]))
 
     @property
+    def is_selected(self) -> bool:
+        """Whether trials were stopped for being worse: those that finished are then no fair sample of its seeds."""
+        return any(trial.status == "stopped" for trial in self.trials)
+
+    @property
     def accuracy(self) -> float:
         """Of the test images, over seeds; below all others where no trial finished."""
         return fmean([trial.metrics["test_accuracy"] for trial in self.finished] or [-1.0])
@@ -92,7 +97,10 @@ class Row:
         parameters: number of weights; None when no trial finished.
         train_seconds: mean wall time of the epochs; None when no trial finished.
         note: what a reader must know of it, and what happened to the trials that did not finish.
+        hardware: that the finished trials were trained on.
         trials: the runs of the finished ones.
+        is_selected: whether others of its trials were stopped for being worse, which makes its mean too good.
+        has_failed: whether others of its trials failed.
     """
 
     variant: str
@@ -107,7 +115,10 @@ class Row:
     parameters: int | None
     train_seconds: float | None
     note: str
+    hardware: str
     trials: tuple[str, ...]
+    is_selected: bool
+    has_failed: bool
 
 
 def row_of(variant: Variant, scores: Scores, compared: Comparisons) -> Row:
@@ -123,21 +134,33 @@ def row_of(variant: Variant, scores: Scores, compared: Comparisons) -> Row:
     validated = [trial.metrics["val_accuracy"] for trial in finished]
     tags = variant.trials[0].tags
     is_known = len(scores.correct) == len(finished) > 1
+    fold = _without_interval if variant.is_selected else _fold
     return Row(
         variant=variant.name,
         seeds=tuple(int(trial.settings["seed"]) for trial in finished),
         accuracies=accuracies,
-        test=summarize(accuracies, proportions=True) if finished else None,
+        test=fold(accuracies) if finished else None,
         new_images=crossed_accuracy(np.stack(list(scores.correct.values()))) if is_known else None,
-        validation=summarize(validated, proportions=True) if finished else None,
+        validation=fold(validated) if finished else None,
         is_baseline=variant.key == compared.baseline,
         against=compared.rows.get(variant.key) if finished else None,
-        reported=_reported(tags.get("reported", ""), accuracies),
+        reported=_reported(tags.get("reported", ""), () if variant.is_selected else accuracies),
         parameters=int(finished[0].tags["parameters"]) if finished else None,
         train_seconds=fmean(trial.metrics["train_seconds"] for trial in finished) if finished else None,
         note="; ".join(filter(None, (tags.get("row_note", ""), _ended_early(finished), _unfinished(variant.trials)))),
+        hardware="; ".join(dict.fromkeys(trial.tags["hardware"] for trial in finished if "hardware" in trial.tags)),
         trials=tuple(trial.run_id for trial in finished),
+        is_selected=variant.is_selected and bool(finished),
+        has_failed=bool(finished) and any(trial.status == "failed" for trial in variant.trials),
     )
+
+
+def _fold(accuracies: Sequence[float]) -> Summary:
+    return summarize(accuracies, proportions=True)
+
+
+def _without_interval(accuracies: Sequence[float]) -> Summary:
+    return replace(_fold(accuracies), low=None, high=None)
 
 
 def _reported(text: str, accuracies: Sequence[float]) -> tuple[Reported, ...]:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from scipy.special import nctdtr, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CONFIDENCE = 0.95
 SIGNIFICANT = 0.05
-POWER = 0.8
-MOST_SEEDS = 1000
 
 # Accuracies are counts over images: one image of 100,000 is more than this, the rounding of float32 is less.
-_NO_SPREAD = 5e-7
-# From here on the power is above 0.98 for any number of seeds, and a little further scipy's function gives NaN.
-_LARGEST_NONCENTRALITY = 30.0
+NO_SPREAD = 5e-7
 
 
 @dataclass(frozen=True)
@@ -66,22 +61,6 @@ class Estimate:
     p: float | None
 
 
-@dataclass(frozen=True)
-class SeedsNeeded:
-    """How many seeds would tell two rows apart.
-
-    Attributes:
-        count: the smallest sufficient number, from 2 to 1000.
-        more: True when not even 1000, which is then the count, would suffice.
-    """
-
-    count: int
-    more: bool
-
-    def __str__(self) -> str:
-        return f"more than {self.count}" if self.more else str(self.count)
-
-
 def sample_std(values: Sequence[float]) -> float:
     """Return the standard deviation of at least two values, with n - 1 in the denominator.
 
@@ -109,7 +88,7 @@ def summarize(values: Sequence[float], *, proportions: bool = False) -> Summary:
     if n == 1:
         return Summary(n, mean, None, None, None)
     std = sample_std(values)
-    if std < _NO_SPREAD:
+    if std < NO_SPREAD:
         return Summary(n, mean, std, None, None)
     half = _t_quantile(n - 1) * std / math.sqrt(n)
     low, high = mean - half, mean + half
@@ -155,51 +134,15 @@ def over_seeds(values: Sequence[float]) -> Estimate | None:
     mean, error = fmean(values), sample_std(values) / math.sqrt(n)
     if _none(values):
         return Estimate(n, None, 0.0, 0.0, 0.0, 0.0, 1.0)
-    if sample_std(values) < _NO_SPREAD:
+    if sample_std(values) < NO_SPREAD:
         return Estimate(n, None, mean, 0.0, None, None, None)
     half = _t_quantile(n - 1) * error
     p = 2 * float(stdtr(n - 1, -abs(mean) / error))
     return Estimate(n, None, mean, error, mean - half, mean + half, p)
 
 
-def seeds_needed(differences: Sequence[float]) -> SeedsNeeded | None:
-    """Return the smallest number of paired seeds that would tell two rows apart.
-
-    It is the smallest n at which a two-sided paired t test at 5 % has a power of 0.8, if the true mean and
-    standard deviation of the differences over seeds, on these test images, are the ones observed. From few
-    seeds this is a rough guide. Source: noncentral t with n - 1 degrees of freedom and noncentrality
-    mean / std · √n; Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988), chapter 2.
-
-    Args:
-        differences: paired differences in accuracy, one a seed.
-
-    Returns:
-        None when fewer than two seeds are known, or all differences are the same: accuracies are counts over
-        images, so few seeds can agree by chance, and the spread is not known.
-    """
-    if len(differences) < 2:
-        return None
-    if _none(differences):
-        return SeedsNeeded(MOST_SEEDS, more=True)
-    mean, std = abs(fmean(differences)), sample_std(differences)
-    if std < _NO_SPREAD:
-        return None
-    candidates = range(2, MOST_SEEDS + 1)
-    place = bisect_left(candidates, POWER, key=lambda n: _power(n, mean / std))
-    return SeedsNeeded(min(candidates[0] + place, MOST_SEEDS), more=place == len(candidates))
-
-
-def _power(n: int, effect: float) -> float:
-    """Return the chance that a two-sided paired t test over n seeds finds an effect, in standard deviations.
-
-    The chance to find it with the wrong sign is left out: at a power of 0.8 it is below 0.00001.
-    """
-    noncentrality = min(effect * math.sqrt(n), _LARGEST_NONCENTRALITY)
-    return 1 - float(nctdtr(n - 1, noncentrality, _t_quantile(n - 1)))
-
-
 def _none(differences: Sequence[float]) -> bool:
-    return all(abs(difference) < _NO_SPREAD for difference in differences)
+    return all(abs(difference) < NO_SPREAD for difference in differences)
 
 
 def _t_quantile(df: int) -> float:

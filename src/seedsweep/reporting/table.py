@@ -81,7 +81,7 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
     in_order = _variants([trial for trial in sweep.trials if not is_suggestion(trial)], sweep)
     # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
     variants = sorted(in_order, key=lambda variant: (-variant.accuracy, variant.name))
-    scores = {variant.key: _scores(variant.finished, correct) for variant in variants}
+    scores = {variant.key: _scores(variant, correct) for variant in variants}
     compared = _compared(variants, scores, baseline)
     rows = [row_of(variant, scores[variant.key], compared) for variant in variants]
     ranking = ranking_of(sweep)
@@ -102,15 +102,13 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
 def _compared(variants: Sequence[Variant], scores: Mapping[str, Scores], baseline: str | None) -> Comparisons:
     """Compare the variants that were tested on the same images as the baseline: others say nothing of each other."""
     named = _named(baseline, variants) if baseline else None
-    finished = [variant for variant in variants if variant.finished]
-    if not finished:
-        return Comparisons(None, named is None, 0, {})
-    images = next((variant.images for variant in variants if variant.key == named), finished[0].images)
-    found = compare({v.key: scores[v.key] for v in variants if v.images == images}, named)
-    # Without an interval nothing was compared, and no row is shown as better than another.
-    if any(one.low is not None for one in found.rows.values()):
-        return found
-    return replace(found, baseline=None, rows={})
+    # Of several sets of images, that of the best variant which can be compared with another.
+    for images in dict.fromkeys(v.images for v in variants if v.key == named or (named is None and v.finished)):
+        found = compare({v.key: scores[v.key] for v in variants if v.images == images}, named)
+        # Without a difference over seeds nothing was compared, and no row is shown as better than another.
+        if any(one.difference is not None and one.seeds >= 2 for one in found.rows.values()):
+            return found
+    return Comparisons(None, named is None, 0, {})
 
 
 def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[Variant]:
@@ -130,7 +128,8 @@ def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[Variant
     ]
 
 
-def _scores(finished: Sequence[TrialRecord], correct: Correct | None) -> Scores:
+def _scores(variant: Variant, correct: Correct | None) -> Scores:
+    finished = [] if variant.is_selected else variant.finished
     accuracies = {int(trial.settings["seed"]): trial.metrics["test_accuracy"] for trial in finished}
     # One seed has no spread, so nobody asks what its answers were.
     if correct is None or len(accuracies) < 2:
@@ -144,6 +143,8 @@ def _effects(variants: Sequence[Variant], scores: Mapping[str, Scores]) -> Effec
     factors = {factor for variant in variants for factor in variant.levels}
     if len(factors) < 2 or any(variant.trials[0].tags.get("row") for variant in variants):
         return Effects((), (), "no grid of two settings or more")
+    if any(variant.is_selected for variant in variants):
+        return Effects((), (), "in some combinations trials were stopped for being worse than others")
     if len({variant.images for variant in variants}) > 1:
         return Effects((), (), "not all variants were tested on the same images")
     if len(variants) > _LARGEST_GRID:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seedsweep.reporting.power import MOST_SEEDS, POWER
 from seedsweep.reporting.ranking import is_suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from seedsweep.reporting.comparison import Comparison
     from seedsweep.reporting.ranking import Ranking
     from seedsweep.reporting.row import Row
     from seedsweep.reporting.table import Table
     from seedsweep.trials.record import SearchRecord, SweepRecord, TrialRecord
+
+# How many seeds, or rows, a sentence names.
+_NAMED = 10
 
 
 def heading(sweep: SweepRecord, ranking: Ranking | None) -> tuple[tuple[str, str], ...]:
@@ -58,7 +63,8 @@ def _of_search(ranking: Ranking) -> Iterator[tuple[str, str]]:
         interval = "" if low is None or high is None else f" ({score(search, low)} to {score(search, high)})"
         unit = " points" if search.objective.endswith("accuracy") else ""
         gap = f"{100 * ranking.gap:+.2f}" if unit else f"{ranking.gap:+.4g}"
-        seeds = f"{score(search, mean.mean)}{interval} over {n} fresh seed{'s' * (n > 1)}"
+        of = f"{n} of {search.confirm}" if n < search.confirm else str(n)
+        seeds = f"{score(search, mean.mean)}{interval} over {of} fresh seed{'s' * (search.confirm > 1)}"
         by = f"by so much the winner's score was better than what it comes to: {gap}{unit}"
         yield "Confirmed", f"{search.objective} {seeds}; optimism gap, {by}"
 
@@ -77,6 +83,13 @@ def score(search: SearchRecord, value: float) -> str:
     return f"{100 * value:.2f} %" if search.objective.endswith("accuracy") else f"{value:.4g}"
 
 
+def seeds_told(seeds: Sequence[int]) -> str:
+    """Return which seeds these are, or of many their number."""
+    if len(seeds) > _NAMED:
+        return f"{len(seeds)} seeds"
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+
+
 def _in_order(values: Iterable[str]) -> list[str]:
     """Return each value once: numbers by size, other texts as they came."""
     distinct = list(dict.fromkeys(values))
@@ -93,7 +106,13 @@ def footnotes(table: Table, sweep: SweepRecord) -> tuple[str, ...]:
         table: without footnotes.
         sweep: what it was made of.
     """
-    return (*_of_trials(sweep), *_of_intervals(table), *_of_comparisons(table), *_of_reported(table, sweep))
+    return (
+        *_of_trials(sweep),
+        *_of_lost_trials(table),
+        *_of_intervals(table),
+        *_of_comparisons(table),
+        *_of_reported(table, sweep),
+    )
 
 
 def _of_trials(sweep: SweepRecord) -> Iterator[str]:
@@ -113,12 +132,25 @@ def _of_trials(sweep: SweepRecord) -> Iterator[str]:
         yield f"{twins} of these trials {are} the same as another row's, and trained once."
 
 
+def _of_lost_trials(table: Table) -> Iterator[str]:
+    if selected := [row.variant for row in table.rows if row.is_selected]:
+        yield (
+            "Other trials of these rows were stopped for being worse than most, so that their means are too good; they "
+            f"have no intervals and are not compared: {_listed(selected)}."
+        )
+    if failed := [row.variant for row in table.rows if row.has_failed]:
+        yield f"Means over the seeds that did not fail, which may be the lucky ones: {_listed(failed)}."
+    if len({row.hardware for row in table.rows if row.hardware}) > 1 or any("; " in row.hardware for row in table.rows):
+        yield "Not all trials were trained on the same hardware; the CSV and JSON tables have that of each row."
+
+
 def _of_intervals(table: Table) -> Iterator[str]:
-    if any(row.test and row.test.n > 1 for row in table.rows):
+    several = [row for row in table.rows if row.test and row.test.n > 1]
+    if several:
         yield "± is the standard deviation over seeds; the interval is Student's t for the mean over seeds."
     if any(row.new_images for row in table.rows):
         yield "With new images: the interval for new seeds and new test images together."
-    if any(row.test and row.test.n > 1 and row.test.low is None for row in table.rows):
+    if any(row.test and row.test.low is None and not row.is_selected for row in several):
         yield "Seeds that agree to the last image have no interval: by how much others differ is not known from them."
     if any(row.test and row.test.n == 1 for row in table.rows):
         yield "n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep."
@@ -127,39 +159,69 @@ def _of_intervals(table: Table) -> Iterator[str]:
 def _of_comparisons(table: Table) -> Iterator[str]:
     if table.effects.reason and any(row.seeds[1:] for row in table.rows) and "combination" in table.effects.reason:
         yield f"What one setting is worth is not said: {table.effects.reason}."
-    compared = [row.against for row in table.rows if row.against]
     if table.baseline is None:
+        if not table.baseline_is_best:
+            yield "Nothing is compared: no row has two seeds and the test images in common with the baseline."
         return
-    of = "the best row, which the data chose" if table.baseline_is_best else f"'{table.baseline}'"
+    compared = [row.against for row in table.rows if row.against]
     noises = {found.noise for found in compared if found.noise}
-    by = "seed and test image" if noises == {"seeds and images"} else "seed"
-    yield (
-        f"Differences are to {of}, in percentage points, paired by {by}, with their 95 % intervals. p allows for "
-        f"{table.family} comparison{'s' * (table.family > 1)} (Holm). Worse or better: p below 0.05. Tied: the "
-        "difference cannot be told from noise."
-    )
+    yield _of_differences(table, "seed" if noises == {"seeds"} else "seed and test image")
     if any(found.verdict == "unclear" for found in compared):
         yield (
             "Unclear: the interval, which is about this one difference only, excludes 0, and p, which is about all of "
-            "them, does not confirm it. More seeds would tell, and so may --baseline VARIANT, which leaves fewer "
-            "comparisons."
+            "them, does not confirm it. More seeds would tell. So may --baseline VARIANT, which leaves fewer "
+            "comparisons, if that one was chosen before anybody saw the results."
         )
     if len({row.seeds for row in table.rows if row.seeds}) > 1:
         yield "Not all rows have the same seeds; a difference is over those that both rows have."
-    if alone := [row.variant for row in table.rows if row.seeds and not row.is_baseline and not _was_tested(row)]:
-        yield f"Not compared, for fewer than two common seeds or other test images: {'; '.join(alone)}."
-    if len(noises) > 1:
-        yield "Where the answers to single test images are not known for both rows, only seeds count as noise."
-    if not any(found.needed for found in compared):
-        return
-    yield (
-        "Seeds needed: with how many a paired t test at 5 % would tell the two rows apart on these test images, with a "
-        "power of 0.8, if difference and spread are those seen here."
+    if table.baseline_is_best and not next((row.is_baseline for row in table.rows if row.seeds), True):
+        yield "The best is looked for among the rows that have the most seeds in common."
+    yield from _of_what_is_not_known(table)
+    if any(found.needed for found in compared):
+        yield (
+            "Seeds needed: with how many the row would be worse or better in this table, with a power of "
+            f"{POWER:g}, if difference and spread are those seen here. The noise of the test images stays: where it is "
+            f"too large, more than {MOST_SEEDS} means that no number is enough."
+        )
+
+
+def _of_differences(table: Table, by: str) -> str:
+    of = "the best row, which the data chose" if table.baseline_is_best else f"'{table.baseline}'"
+    chosen = "" if table.baseline_is_best else ", if it was chosen before anybody saw the results"
+    return (
+        f"Differences are to {of}, in percentage points, paired by {by}, with their 95 % intervals. p allows for "
+        f"{table.family} comparison{'s' * (table.family > 1)} (Holm){chosen}. Worse or better: p below 0.05. Tied: the "
+        "difference cannot be told from noise."
     )
 
 
-def _was_tested(row: Row) -> bool:
-    return row.against is not None and row.against.low is not None
+def _of_what_is_not_known(table: Table) -> Iterator[str]:
+    others = [row for row in table.rows if row.seeds and not row.is_baseline and not row.is_selected]
+    seeds = {row.variant: row.against.seeds if row.against else 0 for row in others}
+    if alone := [variant for variant, number in seeds.items() if number < 2]:
+        yield f"Not compared, for fewer than two common seeds or other test images: {_listed(alone)}."
+    compared = {row.variant: row.against for row in others if row.against and row.against.seeds >= 2}
+    if equal := [variant for variant, found in compared.items() if found.low is None]:
+        yield f"Every seed has the same difference, so that it is not known how far others vary: {_listed(equal)}."
+    # A reader must know it above all where it makes a difference look surer than it is.
+    if over_seeds := [variant for variant, found in compared.items() if found.noise == "seeds"]:
+        which = "" if len(over_seeds) == len(compared) else f": {_listed(over_seeds)}"
+        yield (
+            "Only seeds count as noise where the answers to single test images are not known for both rows; on other "
+            f"images a difference may be another{which}."
+        )
+    baseline = next((row for row in table.rows if row.is_baseline), None)
+    if baseline and any(found.seeds < len({*baseline.seeds} & {*row.seeds}) for row, found in _pairs(others)):
+        yield "Differences are over the seeds for which the answers of both rows are known."
+
+
+def _pairs(rows: Sequence[Row]) -> Iterator[tuple[Row, Comparison]]:
+    return ((row, row.against) for row in rows if row.against and row.against.seeds >= 2)
+
+
+def _listed(variants: Sequence[str]) -> str:
+    more = len(variants) - _NAMED
+    return "; ".join(variants[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _of_reported(table: Table, sweep: SweepRecord) -> Iterator[str]:

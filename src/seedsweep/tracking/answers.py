@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 FILE_NAME = "predictions.npz"
 # How often a file that is elsewhere is asked for, and how long a pause is in seconds.
 _TRIES, _PAUSE = 3, 1.0
+# After how many files in a row that could not be had nothing is asked of that place any more: hundreds of trials must
+# not each wait for a store that does not answer, and one file that is gone says nothing of the others.
+_FILES = 3
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,11 @@ class AnswerReader:
         self._store = store
         # Many trials were tested on the same images: their classes are read once.
         self._labels: dict[str, NDArray[np.integer]] = {}
-        self._gave_up = False
+        self._failed_in_a_row = 0
 
     def read(self, trial: TrialRecord) -> Answers | None:
         """Return a trial's answers, or None where they cannot be had: a table can do without."""
-        if not trial.artifacts or self._gave_up:
+        if not trial.artifacts or self._failed_in_a_row >= _FILES:
             return None
         images = trial.tags.get("dataset_sha256", trial.run_id)
         try:
@@ -94,15 +97,15 @@ class AnswerReader:
     def _fetch(self, uri: str, directory: str) -> str:
         for left in reversed(range(_TRIES)):
             try:
-                return str(
-                    mlflow.artifacts.download_artifacts(
-                        artifact_uri=uri, dst_path=directory, tracking_uri=self._store.uri
-                    )
+                place = mlflow.artifacts.download_artifacts(
+                    artifact_uri=uri, dst_path=directory, tracking_uri=self._store.uri
                 )
             except Exception:
                 if not left:
-                    # Hundreds of trials must not each wait for a store that does not answer.
-                    self._gave_up = True
+                    self._failed_in_a_row += 1
                     raise
                 time.sleep(_PAUSE)
+            else:
+                self._failed_in_a_row = 0
+                return str(place)
         raise AssertionError(uri)

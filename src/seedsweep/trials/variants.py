@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,8 @@ def variants_of(trials: Sequence[Told]) -> list[Variant]:
     for row, keys in rows.items():
         told = [{**dict(key), "data.path": path[trials[folded[key][0]].images]} for key in keys]
         for key, settings, levels in zip(keys, told, _differing(told), strict=True):
-            parts = [_part(name, level) for name, level in levels.items()]
+            leaves = Counter(name.rpartition(".")[2] for name in levels)
+            parts = [_part(name, level, is_only=leaves[name.rpartition(".")[2]] == 1) for name, level in levels.items()]
             name = SEPARATOR.join([row, *parts] if row else parts) or _plain(settings)
             found[key] = Variant(name, levels, tuple(folded[key]))
     return [found[key] for key in folded]
@@ -135,11 +137,12 @@ def _values_by_owner(name: str, keys: Sequence[Mapping[str, str]]) -> dict[str, 
     return values
 
 
-def _part(name: str, level: str) -> str:
+def _part(name: str, level: str, *, is_only: bool) -> str:
+    """Return a setting as it stands in a name: without its group, unless another one is called so too."""
     group, _, leaf = name.partition(".")
     if leaf == "name":
         return f"{group}={level}" if level == "none" else level
-    return f"{name}={level}" if group == "reg" else f"{leaf or name}={level}"
+    return f"{leaf or name}={level}" if is_only and group != "reg" else f"{name}={level}"
 
 
 def _plain(key: Mapping[str, str]) -> str:
