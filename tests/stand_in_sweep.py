@@ -104,6 +104,18 @@ class Sweep:
         return again
 
 
+def own_models(sweep, **dense_units):
+    """Give a sweep networks of its own, each in a file; called again, the files are others."""
+    directory = sweep.directory / "own" / "model"
+    directory.mkdir(parents=True, exist_ok=True)
+    like = (SCRIPT.parent.parent / "conf" / "model" / "mlp.yaml").read_text(encoding="utf-8")
+    for name, units in dense_units.items():
+        text = like.replace("name: mlp", f"name: {name}").replace("dense_units: [512, 512]", f"dense_units: {units}")
+        (directory / f"{name}.yaml").write_text(text, encoding="utf-8")
+    if (told := f"--config-dir={directory.parent}") not in sweep.arguments:
+        sweep.arguments.insert(1, told)
+
+
 def workers_of(process):
     """The processes that train for a sweep."""
     with suppress(psutil.NoSuchProcess):

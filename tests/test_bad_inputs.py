@@ -41,6 +41,13 @@ CASES = [
         "must be a list of whole numbers, got 32",
         "for one trial: model.conv_filters=[32,64]",
     ),
+    (["data.augment.shift=40"], "moves images of 28 × 28 pixels out of sight", "data.augment.shift=2"),
+    (["data.augment.rotate=400"], "must be degrees from 0 to 180, got 400", "data.augment.rotate=10"),
+    (
+        ["-m", "seed=1,2", "+hydra.job.env_set.TF_ENABLE_ONEDNN_OPTS='0'"],
+        "TF_ENABLE_ONEDNN_OPTS changes how a worker computes",
+        "TF_ENABLE_ONEDNN_OPTS=0 python sweep.py",
+    ),
     (["model.conv_filters=[32,64"], "unclosed '['", "model.conv_filters=[32,64]"),
     (["model=huge"], "no model 'huge'; available: conv1, conv2, conv3, conv4, mlp", "model="),
     (["-m", "model=conv1,huge"], "no model 'huge'; available: conv1", "model="),

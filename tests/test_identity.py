@@ -2,6 +2,7 @@
 
 import pytest
 
+from seedsweep.training import runtime
 from seedsweep.training.runtime import versions
 from seedsweep.trials.identity import trial_id
 
@@ -62,6 +63,35 @@ def test_a_shell_s_switch_that_changes_sums_counts_as_a_version(monkeypatch):
     plain = versions("tensorflow")
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     assert versions("tensorflow") == plain | {"TF_ENABLE_ONEDNN_OPTS": "0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", True),  # undocumented, and a network trained with it is another one
+        ("TF_CPP_MIN_LOG_LEVEL", False),
+        ("TF_FORCE_GPU_ALLOW_GROWTH", False),
+        ("CUDNN_LOGLEVEL_DBG", False),
+        ("HOME", False),
+    ],
+)
+def test_every_switch_counts_that_is_not_known_to_be_harmless(monkeypatch, name, counts):
+    """A trial trained once more costs less than a wrong one that is reused."""
+    monkeypatch.setenv(name, "3")
+    assert (name in versions("tensorflow")) == counts
+
+
+def test_the_releases_of_a_gpu_s_libraries_count_on_a_gpu_only(monkeypatch, tmp_path):
+    """Another cuDNN adds in another order; on a processor it only lies about."""
+    (tmp_path / "nvidia_cudnn_cu12-9.1.2.dist-info").mkdir()
+    (tmp_path / "nvidia_cudnn_cu12-9.1.2.dist-info" / "METADATA").write_text(
+        "Name: nvidia-cudnn-cu12\nVersion: 9.1.2\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(runtime, "device_in", lambda *_: "a GPU")  # none is here to be asked
+    on_cpu = runtime.expected_in({"CUDA_VISIBLE_DEVICES": "-1"}, "tensorflow", 1).versions
+    on_gpu = runtime.expected_in({"CUDA_VISIBLE_DEVICES": "0"}, "tensorflow", 1).versions
+    assert on_gpu == on_cpu | {"nvidia-cudnn-cu12": "9.1.2"}
 
 
 def test_the_same_images_under_another_path_are_the_same_trial(compose):

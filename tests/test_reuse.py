@@ -1,9 +1,12 @@
 """Work that was done is not done again, and what looks the same and is not is told apart."""
 
+import signal
+
 import numpy as np
 import pytest
 from conftest import store_of
 from omegaconf import OmegaConf
+from stand_in_sweep import own_models
 
 from seedsweep.config import register_resolvers
 from seedsweep.described import describe, differences
@@ -57,6 +60,63 @@ def test_a_finished_trial_is_never_trained_again(sweep):
     assert again.run() == 0, again.output
     assert trained(again) == [1, 2, 3, 2]
     assert plans(again)[-1] == "plan: 0 reused, 0 to retry, 1 new"
+
+
+def test_an_interrupted_rerun_goes_on_as_one(sweep):
+    """The same command without `rerun=true` does not bring the old results back."""
+    trying = sweep([1, 2, 3], ONE, EPOCH_SECONDS=0)
+    assert trying.run() == 0, trying.output
+    trying.environment["EPOCH_SECONDS"] = "0.2"
+    trying.arguments.append("rerun=true")
+    with trying.started() as parent:
+        trying.wait_for(lambda: len(trying.lines("end")) == 4)
+        trying.wait_for_epochs(2)
+        parent.send_signal(signal.SIGINT)
+        assert parent.wait(60) == 130, trying.output
+    assert "the same command without rerun=true goes on" in trying.output.replace("\n", " ")
+    trying.arguments.remove("rerun=true")
+    assert trying.run() == 0, trying.output
+    assert plans(trying)[-1] == "plan: 1 reused, 0 to retry, 2 new"
+    trials = find_sweep(store_of(trying.directory), None).trials
+    assert not any("reused_from" in trial.tags for trial in trials)
+    assert sorted(trained(trying)) == [1, 1, 2, 2, 2, 3, 3]
+    assert "goes on after epoch" in trying.output  # its own checkpoint counts
+    # What is reused from then on is the later result.
+    assert trying.run() == 0, trying.output
+    reused = {trial.tags["reused_from"] for trial in find_sweep(store_of(trying.directory), None).trials}
+    assert reused == {trial.run_id for trial in trials}
+
+
+def test_a_file_that_is_edited_while_a_sweep_runs_changes_none_of_its_trials(sweep):
+    """What was planned is trained; the next command sees the other file."""
+    trying = sweep([1, 2], ONE, "model=one,two", EPOCH_SECONDS=0.1)
+    trying.arguments.remove("model=mlp")
+    own_models(trying, one=[8], two=[16])
+    with trying.started() as parent:
+        trying.wait_for(lambda: trying.lines("epoch"))
+        own_models(trying, one=[8], two=[4])
+        assert parent.wait(60) == 0, trying.output
+
+    def units():
+        trials = find_sweep(store_of(trying.directory), None).trials
+        return sorted({trial.settings["model.dense_units"] for trial in trials})
+
+    assert units() == ["[16]", "[8]"]
+    assert trying.run() == 0, trying.output
+    assert plans(trying)[-1] == "plan: 2 reused, 0 to retry, 2 new"
+    assert units() == ["[4]", "[8]"]
+
+
+def test_a_trial_that_is_not_the_planned_one_is_not_trained(sweep):
+    """Where another launcher reads the files once more."""
+    trying = sweep([1], "hydra/launcher=basic", "model=one", EPOCH_SECONDS=0)
+    trying.arguments.remove("model=mlp")
+    own_models(trying, one=[8])
+    trying.arguments += ["hydra.mode=RUN", "tracking.settings_id=of-another"]
+    trying.arguments.remove("-m")
+    assert trying.run() == 1, trying.output
+    assert "a file of the configuration was changed after the sweep was planned" in trying.output
+    assert trained(trying) == []
 
 
 def test_twins_are_trained_once(sweep):

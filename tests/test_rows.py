@@ -59,6 +59,11 @@ def test_what_other_settings_refer_to_is_no_row_s_affair():
         ({"rows": {"a": {"name": 3}}}, "hydra.sweeper.rows.a.name must be a text, got 3", "name="),
         ({"rows": {"a": {"name": "${nope}"}}}, "'nope' not found", "a value"),
         ({"rows": {"a": {"overrides": ["rerun=true"]}}}, "rerun holds for a whole sweep", "rerun=true on the command"),
+        (
+            {"rows": {"a": {"overrides": ["hydra/launcher=basic"]}}},
+            "hydra/launcher holds for a whole sweep",
+            "basic on",
+        ),
         ({"rows": {"a": {"overrides": ["+tracking.name=x"]}}}, "tracking.name holds for a whole sweep", "tracking"),
     ],
 )

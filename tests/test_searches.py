@@ -1,13 +1,14 @@
 """Searches from the command line, with the stand-in for the network: everything else is real."""
 
 import json
+import signal
 import sqlite3
 import time
 from contextlib import closing
 
 import pytest
 from conftest import store_of
-from stand_in_sweep import all_gone, workers_of
+from stand_in_sweep import all_gone, own_models, workers_of
 
 from seedsweep.reporting.ranking import ranking_of
 from seedsweep.tracking.reading import find_sweep
@@ -132,6 +133,80 @@ def test_a_killed_search_goes_on(search, algorithm, order):
         assert rates(peaceful) == rates(trying)
 
 
+def interrupted(trying, ended):
+    """Ctrl-C, as soon as that many trials have ended."""
+    before = len(trying.lines("end"))
+    with trying.started() as parent:
+        trying.wait_for(lambda: len(trying.lines("end")) >= before + ended)
+        parent.send_signal(signal.SIGINT)
+        assert parent.wait(60) == 130, trying.output
+
+
+def test_a_search_goes_on_with_fewer_slots_as_it_was_begun(search):
+    """Free memory decides how many there are, and may be less than it was."""
+    told = ["hydra.sweeper.max_trials=7", "hydra.sweeper.confirm=0"]
+    trying = search("bayesian", *told, EPOCH_SECONDS=0.1)
+    interrupted(trying, 3)
+    trying.arguments[trying.arguments.index(TWO)] = "hydra.launcher.workers=1"
+    assert trying.run() == 0, trying.output
+    assert "going on with sweep" in trying.output
+    assert "order: reproducible with 2 slots" in trying.output
+    peaceful = search("bayesian", *told, where="peace")
+    assert peaceful.run() == 0, peaceful.output
+    assert rates(peaceful) == rates(trying)
+
+
+def test_a_search_does_not_go_on_over_other_networks(search):
+    """A file was edited meanwhile: what its trials came to is another network's."""
+    trying = search(
+        "random", "model=one,two", "hydra.sweeper.max_trials=5", "hydra.sweeper.confirm=0", EPOCH_SECONDS=0.1
+    )
+    trying.arguments.remove("model=mlp")
+    own_models(trying, one=[8], two=[16])
+    interrupted(trying, 2)
+    own_models(trying, one=[8], two=[4])
+    assert trying.run() == 0, trying.output
+    assert "going on with" not in trying.output
+    units = {
+        trial.settings["model.name"]: trial.settings["model.dense_units"] for trial in suggested(trying)[0].values()
+    }
+    assert units == {"one": "[8]", "two": "[4]"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("median", "patience"), pytest.param("none", "median", marks=pytest.mark.full)]
+)
+def test_the_winner_is_confirmed_by_its_own_rule(search, first, second):
+    """The weights of its best epoch are kept where they were; nobody is stopped by the others."""
+    told = [f"stop={first},{second}", "hydra.sweeper.max_trials=4", "hydra.sweeper.confirm=1"]
+    trying = search("random", *told, "hydra.sweeper.seed=4")
+    assert trying.run() == 0, trying.output
+    ranked, (fresh,) = suggested(trying)
+    winner = max(ranked.values(), key=lambda trial: trial.metrics["val_accuracy"])
+    assert winner.settings["stop.name"] == second  # for the sake of this test; it depends on the seed
+    assert fresh.settings["stop.name"] == {"median": "none"}.get(second, second)
+
+
+def test_a_search_without_room_for_its_record_ends_in_one_line(search):
+    """What is under way ends and is kept; the same command goes on."""
+    trying = search("random", "hydra.sweeper.max_trials=6", "hydra.sweeper.confirm=0", EPOCH_SECONDS=0.2)
+    with trying.started() as parent:
+        trying.wait_for(lambda: len(trying.lines("end")) >= 1)
+        (record,) = trying.directory.glob("multirun/*/search-*.jsonl")
+        content = record.read_bytes()
+        record.unlink()
+        record.mkdir()  # which nobody can append to
+        assert parent.wait(60) == 1, trying.output
+    assert "Traceback" not in trying.output
+    assert trying.output.strip().splitlines()[-2].startswith("error: cannot write to ")
+    assert "the same command goes on" in trying.output
+    record.rmdir()
+    record.write_bytes(content)
+    assert trying.run() == 0, trying.output
+    assert "going on with sweep" in trying.output
+    assert len(trying.lines("end")) == 6
+
+
 def test_trials_that_fail_do_not_end_a_search(search):
     """Divergence is an answer, a crash is a failure; both are told, and the rest is searched."""
     worst = {"DIVERGES_ABOVE": 0.1, "CRASHES_BELOW": 1e-3}
@@ -225,6 +300,11 @@ SEARCH = ["-m", "hydra/sweeper=tuner", "model=mlp"]
             ["hydra.sweeper.algorithm=hyperband", "epochs=9", "opt.warmup=1", RATE],
             "opt.warmup must be less than the 1 epochs",
         ),
+        (
+            ["hydra.sweeper.algorithm=hyperband", "hydra.sweeper.factor=2", "epochs=2", "opt.warmup=0,1.5", RATE],
+            "opt.warmup must be less than the 1 epochs",
+        ),
+        (["opt=sgd,adam", "seed=4294967295"], "the winner is confirmed with the 5 seeds after seed=4294967295"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused_before_anything_trains(shell, arguments, said):

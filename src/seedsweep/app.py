@@ -23,6 +23,7 @@ from seedsweep.errors import (
     Diverged,
     Outdone,
     Stopped,
+    TrialError,
     reason,
 )
 from seedsweep.launching import elsewhere
@@ -56,7 +57,7 @@ def run_trial(config: DictConfig) -> float:
 
     Raises:
         BadInput: the config cannot be used; no run was created.
-        TrialError: the trial did not end well; its run says why.
+        TrialError: the trial did not end well; its run says why. Or it is not the one that was planned.
         CannotWrite: its run cannot be kept.
     """
     run = read_config(config)
@@ -65,6 +66,9 @@ def run_trial(config: DictConfig) -> float:
     from seedsweep.training import runtime
 
     described = _described(run, dataset, runtime.prepare(run.trial.backend, run.trial.threads))
+    if run.tracking.settings_id not in (None, described.tags["settings_id"]):
+        # What its sweep would take for this trial's result would be another's.
+        raise TrialError("a file of the configuration was changed after the sweep was planned; start it again")
     if run.tracking.parent_run_id is None:
         from seedsweep.alone import train_alone
 
@@ -93,6 +97,7 @@ def load_checked(trial: Trial) -> Dataset:
             fix=f"batch_size={min(128, len(loaded.train))}",
         )
     trial.model.check_fits(*loaded.image_shape[:2])
+    trial.data.augment.check_fits(*loaded.image_shape[:2])
     return loaded
 
 

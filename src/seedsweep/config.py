@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # What a sweep adds to the overrides of its trials.
 TOLD = (
-    *("tracking.uri", "tracking.parent_run_id", "tracking.variant", "tracking.job", "tracking.row"),
-    "tracking.search",
+    *("tracking.uri", "tracking.parent_run_id", "tracking.settings_id", "tracking.variant", "tracking.job"),
+    *("tracking.row", "tracking.search"),
 )
 
 
@@ -38,6 +38,7 @@ class Tracking:
         experiment: MLflow's experiment.
         name: what the sweep is called; None takes the overrides that made it.
         parent_run_id: the sweep that a trial belongs to.
+        settings_id: of the settings that the sweep has planned for the trial.
         variant: what the sweep calls the trial's variant.
         job: the trial's number in its sweep, from 0.
         row: the named row of its sweep that the trial belongs to.
@@ -48,6 +49,7 @@ class Tracking:
     experiment: str
     name: str | None
     parent_run_id: str | None
+    settings_id: str | None
     variant: str | None
     job: int | None
     row: str | None
@@ -131,6 +133,7 @@ def read_config(config: DictConfig) -> RunConfig:
             experiment=checks.text("tracking.experiment", tracking["experiment"]),
             name=_text_or_none("name", tracking["name"]),
             parent_run_id=_text_or_none("parent_run_id", tracking["parent_run_id"]),
+            settings_id=_text_or_none("settings_id", tracking["settings_id"]),
             variant=_text_or_none("variant", tracking["variant"]),
             row=_text_or_none("row", tracking["row"]),
             search=_place_in_search(tracking["search"]),

@@ -6,7 +6,9 @@ Not here: running it and keeping its results, see `sweeps`.
 from __future__ import annotations
 
 import logging
+import os
 import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +22,7 @@ from seedsweep.app import load_checked, reproduce_command
 from seedsweep.config import TOLD, read_config, unresolved
 from seedsweep.described import describe
 from seedsweep.errors import BadInput
-from seedsweep.launching.composing import Compositions
+from seedsweep.launching.composing import compositions_of
 from seedsweep.launching.hydra_job import current_config
 from seedsweep.rows import current_row
 from seedsweep.trials.variants import Told, name_variants
@@ -72,7 +74,10 @@ class Planned:
         row = quoted(tags["row"]) if "row" in tags else "null"
         places = ",".join(f"{name}:{number}" for name, number in (self.search or {}).items())
         search = "null" if self.search is None else f"{{{places}}}"
-        values = (quoted(uri), quoted(parent_run_id), quoted(tags["variant"]), tags["job"], row, search)
+        values = (
+            *(quoted(uri), quoted(parent_run_id), quoted(tags["settings_id"]), quoted(tags["variant"]), tags["job"]),
+            *(row, search),
+        )
         return [
             *self.overrides,
             *(f"{key}={value}" for key, value in zip(TOLD, values, strict=True)),
@@ -115,7 +120,7 @@ def plan_sweep(
     Raises:
         BadInput: one of the trials cannot be used, or two of them could not be kept apart.
     """
-    compositions = Compositions(config_loader, config)
+    compositions = compositions_of(config_loader, config)
     kept: dict[Any, _Checked] = {}
     for number, overrides in enumerate(job_overrides):
         composed = compositions.compose(overrides)
@@ -174,7 +179,7 @@ class TrialPlanner:
 
     def __init__(self, config: DictConfig, config_loader: ConfigLoader, slots: Callable[[], Sequence[Slot]]) -> None:
         self._config = config
-        self._compositions = Compositions(config_loader, config)
+        self._compositions = compositions_of(config_loader, config)
         self._slots = slots
         self._computes: Runtime | None = None
         self._numbers: dict[Path, int] = {}
@@ -213,6 +218,7 @@ class TrialPlanner:
 def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], number: int) -> _Checked:
     with open_dict(composed):
         composed.hydra.job.id = composed.hydra.job.num = number
+    _check_environment(composed)
     with current_config(composed):
         run = read_config(composed)
         row = current_row(run.tracking.row)
@@ -221,6 +227,23 @@ def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], n
     dataset = load_checked(run.trial)
     # Not the images themselves: a sweep over data settings would hold every version of them at once.
     return _Checked(tuple(overrides), run, place, dataset.description, dataset.sha256, reproduce, row)
+
+
+def _check_environment(composed: DictConfig) -> None:
+    """Refuse to change how a worker computes when it has begun to.
+
+    Raises:
+        BadInput: Hydra is to set a variable for each trial that the libraries read once a process.
+    """
+    from seedsweep.training import runtime
+
+    for name, value in composed.hydra.job.env_set.items():
+        if runtime.is_numeric(name) and os.environ.get(name) != str(value):
+            raise BadInput(
+                f"{name} changes how a worker computes, which trains one trial after another",
+                where=f"hydra.job.env_set.{name}",
+                fix=f"for the whole sweep: {shlex.join([f'{name}={value}'])} python sweep.py …",
+            )
 
 
 def _expected_runtime(trial: Trial, slots: Sequence[Slot]) -> Runtime:

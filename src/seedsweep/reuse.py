@@ -16,7 +16,16 @@ from seedsweep.tracking import settling
 from seedsweep.tracking.journal import Outbox
 from seedsweep.tracking.reading import half_links, running, runs_of, trials_by_job
 from seedsweep.tracking.runs import link
-from seedsweep.tracking.tags import DIRECTORY_TAG, DIVERGED_TAG, PARENT_TAG, PLAN_TAG, REUSED_TAG, ROW_TAGS, SWEEP_TAG
+from seedsweep.tracking.tags import (
+    DIRECTORY_TAG,
+    DIVERGED_TAG,
+    PARENT_TAG,
+    PLAN_TAG,
+    RERUN_TAG,
+    REUSED_TAG,
+    ROW_TAGS,
+    SWEEP_TAG,
+)
 from seedsweep.training import checkpoints
 from seedsweep.trials import ownership
 from seedsweep.trials.record import SEARCH_PLACES
@@ -66,6 +75,12 @@ def is_settled(record: TrialRecord, *, tested: bool = True) -> bool:
 def is_of_these_images(record: TrialRecord, described: Described) -> bool:
     """Tell whether a run was trained on a trial's images: its file may have held others when the worker read it."""
     return record.tags.get("dataset_sha256") == described.tags["dataset_sha256"]
+
+
+def _is_as_planned(record: TrialRecord, described: Described) -> bool:
+    """Tell whether a run is of a trial's images and settings, whose files may have held others when they were read."""
+    as_planned = record.tags.get("settings_id") == described.tags["settings_id"]
+    return as_planned and is_of_these_images(record, described)
 
 
 def ended(records: Sequence[TrialRecord], *, tested: bool = True) -> TrialRecord | None:
@@ -124,11 +139,19 @@ def link_ended(store: Store, record: TrialRecord, described: Described, parent_r
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A sweep that did not end, what it is called, and where it keeps what it needs to go on."""
+    """A sweep that did not end.
+
+    Attributes:
+        run_id: of its run.
+        name: what it is called.
+        directory: where it keeps what it needs to go on.
+        is_rerun: whether it trains what was trained before.
+    """
 
     run_id: str
     name: str
     directory: Path
+    is_rerun: bool
 
 
 def interrupted_sweep(store: Store, plan_id: str) -> Interrupted | None:
@@ -138,7 +161,7 @@ def interrupted_sweep(store: Store, plan_id: str) -> Interrupted | None:
             continue
         for place in directories([record]):
             if ownership.is_abandoned(place):
-                return Interrupted(record.run_id, record.tags[SWEEP_TAG], place)
+                return Interrupted(record.run_id, record.tags[SWEEP_TAG], place, RERUN_TAG in record.tags)
     return None
 
 
@@ -186,43 +209,52 @@ class Standing:
         return number in self.here or number in self.elsewhere
 
 
-def nothing_known() -> Standing:
-    """Return what is known when nobody wants to know it."""
-    return Standing({}, {}, {}, {})
-
-
-def standing(store: Store, plan: Sequence[Described], run_id: str) -> Standing:
+def standing(store: Store, plan: Sequence[Described], run_id: str, plan_id: str, *, is_rerun: bool) -> Standing:
     """Ask the store for what is known of a sweep's trials.
 
     Args:
         store: where.
         plan: the trials.
         run_id: of the sweep, which may be new.
+        plan_id: of the sweep.
+        is_rerun: whether only what this sweep itself has trained counts.
     """
     own = trials_by_job(store, run_id)
     for number, record in list(own.items()):
-        if REUSED_TAG in record.tags and not has_ended(record):
+        if REUSED_TAG in record.tags and not is_settled(record):
             store.client.delete_run(record.run_id)  # half a link; the next one is whole
             del own[number]
-    here = {n: record for n, record in own.items() if is_settled(record) and is_of_these_images(record, plan[n])}
+    here = {n: record for n, record in own.items() if is_settled(record) and _is_as_planned(record, plan[n])}
+    stopped = _stopped(store, plan, plan_id) if not is_rerun else {}
     elsewhere: dict[int, TrialRecord] = {}
     tried = {}
     reasons: Counter[str] = Counter()
     for number, described in enumerate(plan):
         if number in here:
             continue
-        records = earlier_runs(store, described.trial_id)
-        done = ended(records)
-        if number in own and (done or not is_of_these_images(own[number], described)):
+        records = [] if is_rerun else earlier_runs(store, described.trial_id)
+        done = ended(records) or stopped.get(number)
+        if number in own and (done or not _is_as_planned(own[number], described)):
             # A link stands for it from now on; or it is no result of this trial.
             store.client.delete_run(own[number].run_id)
         if done:
             elsewhere[number] = done
         elif records:
             tried[number] = records
-        else:
+        elif not is_rerun:
             reasons.update(_reason(store, described))
     return Standing(here, elsewhere, tried, dict(reasons))
+
+
+def _stopped(store: Store, plan: Sequence[Described], plan_id: str) -> dict[int, TrialRecord]:
+    """Return the trials, by number, that were stopped when the same sweep was run to its end: they would be again."""
+    if all(described.settings["stop.name"] != "median" for described in plan):
+        return {}
+    for sweep in runs_of(store, PLAN_TAG, plan_id):
+        if sweep.status == "finished":
+            trials = trials_by_job(store, sweep.run_id).items()
+            return {n: trial for n, trial in trials if trial.status == "stopped" and _is_as_planned(trial, plan[n])}
+    return {}
 
 
 def _reason(store: Store, described: Described) -> list[str]:

@@ -131,7 +131,7 @@ def _row(key: str, fields: Any) -> NamedRow:
         checks.refuse(f"{where}.overrides", "a list of overrides", overrides, "overrides: [model=conv3, opt=sgd]")
     for text in overrides:
         name = text.partition("=")[0].lstrip("+~")
-        if name.partition(".")[0] in _OF_THE_SWEEP:
+        if re.split("[./]", name)[0] in _OF_THE_SWEEP:
             raise BadInput(
                 f"{name} holds for a whole sweep, not for one of its rows",
                 where=f"{where}.overrides",

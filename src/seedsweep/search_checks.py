@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seedsweep.errors import BadInput
 from seedsweep.planning import check_one_process_can_run
-from seedsweep.trials.spec import setting_names
+from seedsweep.trials.spec import MAX_SEED, setting_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ _MOST_TRIED = 20
 _IN_THE_LOSS = ("reg", "label_smoothing", "from_logits")
 
 
-def check_space(planner: TrialPlanner, space: Space, wanted: Wanted) -> Planned:
-    """Compose and check a trial for each value of each axis, the others at their first; return the first of them.
+def check_space(planner: TrialPlanner, space: Space, wanted: Wanted) -> list[Planned]:
+    """Compose and check a trial for each value of each axis, the others at their first.
 
     Raises:
         BadInput: one of them cannot be used, or the search would choose by what it must not look at.
@@ -33,7 +33,8 @@ def check_space(planner: TrialPlanner, space: Space, wanted: Wanted) -> Planned:
     for planned in plans:
         _check_goal(planned.run, space)
         _check_stop(planned.run, wanted)
-    return plans[0]
+        _check_seeds(planned.run, wanted)
+    return plans
 
 
 def _check_keys(space: Space, wanted: Wanted) -> None:
@@ -123,6 +124,22 @@ def _check_goal(run: RunConfig, space: Space) -> None:
             "a search with data.validation=test would choose what the test images happen to favour",
             where="data.validation",
             fix="data.validation=holdout",
+        )
+
+
+def _check_seeds(run: RunConfig, wanted: Wanted) -> None:
+    """Refuse a seed with too few above it.
+
+    Raises:
+        BadInput: the winner could not be confirmed.
+    """
+    most = MAX_SEED - wanted.confirm
+    if run.trial.seed > most:
+        raise BadInput(
+            f"the winner is confirmed with the {wanted.confirm} seeds after seed={run.trial.seed}, of which the "
+            f"largest possible is {MAX_SEED}",
+            where="seed",
+            fix=f"seed={most}",
         )
 
 

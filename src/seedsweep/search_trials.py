@@ -74,7 +74,7 @@ class SearchTrials:
     def confirming(self, winner: Suggestion) -> list[Planned]:
         """Return the trials that are left to confirm a winner: its values, with fresh seeds."""
         overrides = self._overrides(winner)
-        if self._first.trial.stop.name == "median":
+        if self.suggested(winner).run.trial.stop.name == "median":
             # Or the bad seeds would drop out of the mean.
             overrides += ["stop.name=none", "stop.patience=null", "stop.warmup=null"]
         seeds = [self._first.trial.seed + 1 + place for place in range(self._told.confirm)]

@@ -1,37 +1,24 @@
 """A search, wired: suggestions → trials → scores → suggestions; then its winner again, with fresh seeds.
 
-Not here: what is suggested and when, see `searching`; a suggestion's trial, see `search_trials`; trials that are all
-known beforehand, see `sweeps`.
+Not here: its jobs once it is under way, see `search_jobs`; trials that are all known beforehand, see `sweeps`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
-from collections import deque
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from hydra.core.utils import JobStatus
-
-from seedsweep.errors import BadInput, CannotWrite, Outdone, TrialsFailed
-from seedsweep.launching.jobs import Given
-from seedsweep.launching.results import error_of
 from seedsweep.planning import TrialPlanner
-from seedsweep.reporting.ranking import is_suggestion
 from seedsweep.search_checks import check_space
-from seedsweep.search_curve import BestSoFar, Scored
-from seedsweep.search_trials import SearchTrials
-from seedsweep.searching.messages import Pause
+from seedsweep.search_jobs import SearchJobs
 from seedsweep.searching.process import KerasTunerProcess
-from seedsweep.searching.record import Record
-from seedsweep.searching.schedule import Schedule
 from seedsweep.searching.search import Search
-from seedsweep.tracking.tags import DIVERGED_TAG, PLANNED_TAG, SEARCH_TAG
+from seedsweep.tracking.tags import PLANNED_TAG, SEARCH_TAG
 from seedsweep.trials.identity import plan_id
 from seedsweep.trials.record import SearchRecord, is_better_when_greater
-from seedsweep.underway import cannot_write, launched, underway
+from seedsweep.underway import underway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,21 +27,13 @@ if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
-    from seedsweep.config import RunConfig
     from seedsweep.launching.jobs import JobSource
     from seedsweep.launching.slots import Slot
-    from seedsweep.planning import Planned
-    from seedsweep.searching.search import Suggestion
     from seedsweep.searching.space import Space
     from seedsweep.searching.wanted import Wanted
-    from seedsweep.tracking.delivery import Courier
-    from seedsweep.trials.record import SweepRecord
     from seedsweep.underway import Underway
 
 log = logging.getLogger(__name__)
-
-# A constant lag of two suggestions a slot: one in it, one to go on with while another slot's takes long.
-_LAG_PER_SLOT = 2
 
 
 def run_search(
@@ -86,7 +65,8 @@ def run_search(
         SweepInterrupted: Ctrl-C.
     """
     planner = TrialPlanner(config, config_loader, slots)
-    first = check_space(planner, space, wanted)
+    plans = check_space(planner, space, wanted)
+    first = plans[0]
     objective = first.run.objective
     with KerasTunerProcess() as process:
         search = Search(
@@ -100,7 +80,8 @@ def run_search(
             factor=wanted.factor,
         )
         for epochs in sorted({rung.epochs for rung in search.rungs}):
-            planner.plan([*first.overrides, f"epochs={epochs}"], 0, "", None)
+            for planned in plans:
+                planner.plan([*planned.overrides, f"epochs={epochs}"], 0, "", None)
         record = SearchRecord(
             algorithm=wanted.algorithm,
             order=wanted.order,
@@ -111,181 +92,23 @@ def run_search(
             suggestions=search.most_trials,
             confirm=wanted.confirm,
         )
-        told = json.dumps(asdict(record))
+        # How many slots there are may change while a search is interrupted; it goes on with those that it began with.
+        told = json.dumps(asdict(replace(record, slots=0)))
         rule = repr(first.run.trial.stop)  # no part of a trial's identity, but of what is searched
-        identity = plan_id([told, repr(space.axes), str(wanted), rule, first.described.trial_id])
-        tags = {SEARCH_TAG: told, PLANNED_TAG: str(record.suggestions + record.confirm)}
+        values = [planned.described.trial_id for planned in plans]
+        identity = plan_id([told, repr(space.axes), str(wanted), rule, *values])
+        tags = {SEARCH_TAG: json.dumps(asdict(record)), PLANNED_TAG: str(record.suggestions + record.confirm)}
         log.info("data: %s", first.described.tags["dataset"])
         with underway(config, first.run, identity, tags) as sweep:
-            return _Search(space, record, planner, sweep, search, first.run).run(launch)
+            if sweep.resumed:
+                record = _as_begun(sweep)
+            return SearchJobs(space, record, planner, sweep, search, first.run).run(launch)
 
 
-class _Search:
-    """A search whose parent run is open; gives the launcher its jobs.
+def _as_begun(sweep: Underway) -> SearchRecord:
+    """Return how a search that goes on was begun."""
+    from seedsweep.tracking.reading import read_sweep
 
-    Attributes:
-        total: how many jobs there may be.
-        at_once: how many a launcher should take that cannot ask again while they run.
-    """
-
-    def __init__(
-        self, space: Space, told: SearchRecord, planner: TrialPlanner, sweep: Underway, search: Search, first: RunConfig
-    ) -> None:
-        self.total = told.suggestions + told.confirm
-        self.at_once = _LAG_PER_SLOT * told.slots
-        self._told = told
-        self._trials = SearchTrials(space, told, planner, sweep, first)
-        self._underway = sweep
-        self._first = first
-        try:
-            # By its run: another search may have used the same directory.
-            record = Record(sweep.directory / f"search-{sweep.parent.run_id}.jsonl")
-        except OSError as error:
-            raise cannot_write(error, sweep.directory) from error
-        lag = _LAG_PER_SLOT * told.slots if told.order == "reproducible" else None
-        self._schedule = Schedule(search, lag, record)
-        self._scored = self._replayed(record)
-        self._curve = BestSoFar(sweep, told)
-        for number, scored in self._scored.items():
-            self._curve.take(number, scored.at_its_end)
-        self._waiting = deque(s for s in self._schedule.replayed if s.number not in self._scored)
-        self._in_flight: dict[int, Suggestion] = {s.number: s for s in self._waiting}
-        self._suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
-        self._confirming: deque[Planned] | None = None
-        self._given: list[Planned] = []
-        self._courier: Courier | None = None
-        fresh = f", then the winner with {told.confirm} fresh seed{'s' * (told.confirm > 1)}" if told.confirm else ""
-        log.info("search: %s over %s; up to %d trials%s", told.algorithm, ", ".join(told.axes), told.suggestions, fresh)
-        if record.events:
-            log.info("replayed: %d suggestions, %d with a score", len(self._schedule.replayed), len(self._scored))
-
-    def _replayed(self, record: Record) -> dict[int, Scored]:
-        suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
-        scores = {event.number: event.score for event in record.events if hasattr(event, "score")}
-        finished = self._trials.has_finished
-        return {number: Scored(suggestions[number], score, finished(number)) for number, score in scores.items()}
-
-    def run(self, launch: Callable[[JobSource], list[JobReturn]]) -> list[JobReturn]:
-        from seedsweep.tracking.delivery import Courier
-
-        with Courier(self._underway.store, []) as courier:
-            self._courier = courier
-            came = launched(lambda: launch(self))
-        failures = {self._given[place].number: error for place, error in came.failures.items()}
-        self._underway.settle(self._given, failures)
-        unwritten = [error for error in failures.values() if isinstance(error, CannotWrite)]
-        is_done = self._confirming is not None and not self._confirming and not came.stop and not unwritten
-        sweep = self._close(done=is_done, pictures=not came.stop)
-        if came.stop:
-            raise self._underway.interrupted() from came.stop
-        if unwritten:
-            raise unwritten[0]
-        # A suggestion that diverged is an answer; a confirmation that did is none.
-        failed = [
-            trial
-            for trial in sweep.trials
-            if trial.status == "failed" and not (is_suggestion(trial) and DIVERGED_TAG in trial.tags)
-        ]
-        if failed:
-            raise TrialsFailed(f"{len(failed)} of {len(sweep.trials)} trials failed")
-        if self._winner() is None:
-            raise TrialsFailed(f"no trial finished, of {len(self._scored)}: there is no winner")
-        return came.results
-
-    def next(self) -> Given | None:
-        """Return the next trial that must be trained, or None: there is none now."""
-        while self._confirming is None:
-            if self._waiting:
-                given = self._begin(self._waiting.popleft())
-            else:
-                answer = self._schedule.next()
-                if isinstance(answer, Pause):
-                    if self._in_flight:
-                        return None
-                    self._confirming = self._confirm()
-                    break
-                self._in_flight[answer.number] = answer
-                given = self._begin(answer)
-            if given:
-                return given
-        return self._give(self._confirming.popleft()) if self._confirming else None
-
-    def ended(self, position: int, result: JobReturn) -> None:
-        """Take what a job came to."""
-        planned = self._given[position]
-        if planned.search is None:
-            return
-        if result.status is JobStatus.COMPLETED:
-            self._score(planned.number, float(result.return_value))
-            return
-        error = error_of(result)
-        if isinstance(error, CannotWrite):
-            return  # no result of the trial: the same command trains it again
-        # Whoever was outdone is known to be no winner; how bad it was is worth knowing.
-        score = error.metrics.get(self._told.objective) if isinstance(error, Outdone) else None
-        self._score(planned.number, score, finished=False)
-
-    def _begin(self, suggestion: Suggestion) -> Given | None:
-        """Return a suggestion's trial, unless its score is known already."""
-        self._suggestions[suggestion.number] = suggestion
-        try:
-            planned = self._trials.suggested(suggestion)
-        except BadInput as error:
-            log.warning("suggestion %s cannot be trained: %s", self._trials.name(suggestion), error.what)
-            self._score(suggestion.number, None, finished=False)
-            return None
-        if done := self._trials.ended_before(planned):
-            score = done.metrics.get(self._told.objective) if done.status in ("finished", "stopped") else None
-            self._score(suggestion.number, score, finished=done.status == "finished")
-            return None
-        continues = None if suggestion.continues is None else self._suggestions[suggestion.continues]
-        self._trials.fetch_checkpoint(planned, continues)
-        return self._give(planned)
-
-    def _give(self, planned: Planned) -> Given:
-        assert self._courier is not None
-        self._given.append(planned)
-        self._courier.add(self._underway.directory / planned.place)
-        return Given(self._underway.told(planned), planned.described.name)
-
-    def _score(self, number: int, score: float | None, *, finished: bool = True) -> None:
-        suggestion = self._in_flight.pop(number)
-        known = score if score is not None and math.isfinite(score) else None
-        self._scored[number] = Scored(suggestion, known, finished)
-        self._curve.take(number, self._scored[number].at_its_end)
-        self._curve.tell()
-        self._schedule.ended(number, known)
-
-    def _winner(self) -> Suggestion | None:
-        """Return the suggestion with the best score among those that were trained the longest."""
-        known = self._scored.values()
-        finished = [(scored.suggestion, score) for scored in known if (score := scored.at_its_end) is not None]
-        if not finished:
-            return None
-        sign = 1 if self._told.maximize else -1
-        best, _ = max(finished, key=lambda found: (found[0].epochs or 0, sign * found[1], -found[0].number))
-        return best
-
-    def _confirm(self) -> deque[Planned]:
-        """Return the trials that are left to confirm the winner."""
-        winner = self._winner()
-        if winner is None:
-            return deque()
-        log.info("winner: %s", self._trials.name(winner))
-        left = self._trials.confirming(winner)
-        for planned in left:
-            self._trials.fetch_checkpoint(planned)
-        return deque(left)
-
-    def _close(self, *, done: bool, pictures: bool) -> SweepRecord:
-        from seedsweep.tracking.reading import read_sweep
-        from seedsweep.tracking.settling import patiently
-
-        store, parent = self._underway.store, self._underway.parent
-        sweep = patiently(store, lambda: read_sweep(store, parent.run_id))
-        self._underway.publish(sweep, pictures=pictures and self._first.execution.pictures)
-        if done:
-            self._curve.close()
-            self._trials.forget_checkpoints(self._suggestions.values())
-        self._underway.close("FINISHED" if done else "KILLED")
-        return sweep
+    record = read_sweep(sweep.store, sweep.parent.run_id).search
+    assert record is not None
+    return record

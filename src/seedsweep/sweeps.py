@@ -67,9 +67,13 @@ def run_sweep(
     with underway(config, plan[0].run, identity, {PLANNED_TAG: str(len(plan))}) as sweep:
         from seedsweep import reuse
 
-        described = [planned.described for planned in plan]
-        fresh = sweep.is_rerun
-        known = reuse.nothing_known() if fresh else reuse.standing(sweep.store, described, sweep.parent.run_id)
+        known = reuse.standing(
+            sweep.store,
+            [planned.described for planned in plan],
+            sweep.parent.run_id,
+            identity,
+            is_rerun=sweep.is_rerun,
+        )
         return _Sweep(plan, sweep, known).run(launch)
 
 

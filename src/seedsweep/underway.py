@@ -51,13 +51,15 @@ class Underway:
         directory: its own.
         parent: its run.
         resumed: whether an earlier start of the same sweep left it unfinished.
-        is_rerun: whether trials are trained that were trained before.
+        starts_over: whether nothing that was trained before this start counts.
+        is_rerun: whether nothing that was trained before this sweep counts.
     """
 
     store: Store
     directory: Path
     parent: SweepWriter
     resumed: bool
+    starts_over: bool
     is_rerun: bool
 
     def fetch_checkpoint(self, planned: Planned, places: Sequence[Path]) -> None:
@@ -74,7 +76,7 @@ class Underway:
 
         place = self.directory / planned.place
         try:
-            if self.is_rerun:
+            if self.starts_over:
                 reuse.forget_checkpoint(place)
             reuse.fetch_checkpoint(places, planned.described, place)
         except OSError as error:
@@ -133,7 +135,7 @@ class Underway:
 
     def interrupted(self) -> SweepInterrupted:
         """Return what to raise after Ctrl-C, when everything is settled."""
-        command = "the same command without rerun=true" if self.is_rerun else "the same command"
+        command = "the same command without rerun=true" if self.starts_over else "the same command"
         return SweepInterrupted(f"interrupted: what is finished is in the table; {command} goes on")
 
 
@@ -188,7 +190,7 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
     from seedsweep.tracking.runs import SweepWriter, start_sweep
     from seedsweep.tracking.settling import settle_all
     from seedsweep.tracking.store import open_store
-    from seedsweep.tracking.tags import DIRECTORY_TAG, PLAN_TAG
+    from seedsweep.tracking.tags import DIRECTORY_TAG, PLAN_TAG, RERUN_TAG
     from seedsweep.trials import ownership
 
     fresh = run.execution.rerun
@@ -213,10 +215,11 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
             settle_all(store, directory, before.run_id, "interrupted")
         else:
             own = {"reproduce": _command(config), DIRECTORY_TAG: str(directory), PLAN_TAG: identity}
-            parent = start_sweep(store, name, {**own, **tags})
+            parent = start_sweep(store, name, {**own, **tags, **({RERUN_TAG: "true"} if fresh else {})})
         log.info("%s %s: %s", "going on with sweep" if before else "sweep", parent.run_id, name)
         try:
-            yield Underway(store, directory, parent, before is not None, fresh)
+            is_rerun = before.is_rerun if before else fresh
+            yield Underway(store, directory, parent, before is not None, fresh, is_rerun)
         except (SweepInterrupted, TrialsFailed, CannotWrite):
             raise  # its run is closed, or cannot be
         except BaseException as error:

@@ -27,8 +27,16 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
-# Compositions kept, of about 20 kB each.
-_KEPT = 256
+# Compositions kept, of about 15 kB each: a file that is edited while a sweep runs must not change what it trains.
+_KEPT = 2048
+
+
+def compositions_of(loader: ConfigLoader, config: DictConfig) -> Compositions:
+    """Return a sweep's compositions, for its plan and its launches the same: what was checked is what is trained."""
+    global _latest  # noqa: PLW0603 - Hydra hands the sweeper and the launcher nothing else that they share
+    if _latest is None or not _latest.is_of(loader, config):
+        _latest = Compositions(loader, config)
+    return _latest
 
 
 class Compositions:
@@ -47,6 +55,10 @@ class Compositions:
         self._base = lru_cache(maxsize=_KEPT)(self._compose)
         # A job that changed where configs are looked for would have other groups.
         self._is_plain = isinstance(loader, ConfigLoaderImpl) and not config.hydra.searchpath
+
+    def is_of(self, loader: ConfigLoader, config: DictConfig) -> bool:
+        """Tell whether they are made by this loader for this sweep."""
+        return self._loader is loader and self._config is config
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Return a job's config; equal to what the loader's `load_sweep_config` returns.
@@ -100,6 +112,9 @@ class Compositions:
         hydra.job.override_dirname = get_overrides_dirname(
             overrides=own, kv_sep=naming.kv_sep, item_sep=naming.item_sep, exclude_keys=naming.exclude_keys
         )
+
+
+_latest: Compositions | None = None
 
 
 def _only_sets(override: Override) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf, open_dict
 
-from seedsweep.launching.composing import Compositions
+from seedsweep.launching.composing import compositions_of
 from seedsweep.launching.policy import Policy
 from seedsweep.trials.variants import run_name
 
@@ -106,7 +106,7 @@ class Composer:
     """
 
     def __init__(self, loader: ConfigLoader, config: DictConfig, first: int, position: int = 0) -> None:
-        self._compositions = Compositions(loader, config)
+        self._compositions = compositions_of(loader, config)
         self._name = config.hydra.job.name
         self._first = first
         self._position = position

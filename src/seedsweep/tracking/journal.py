@@ -173,6 +173,8 @@ class Journal(Outbox):
                 written = os.write(self._lines.fileno(), line)
                 if written < len(line):
                     os.write(self._lines.fileno(), line[written:])
+                if "end" in entry:
+                    os.fsync(self._lines.fileno())  # what the trial could go on from is removed next
             except OSError:
                 self._lines.truncate(before)
                 raise

@@ -10,6 +10,8 @@ DIRECTORY_TAG = "directory"
 PLAN_TAG = "plan_id"
 # How many trials it is to have.
 PLANNED_TAG = "trials"
+# Says of a sweep that it trains what was trained before.
+RERUN_TAG = "rerun"
 # When the same command last went on with a sweep, in milliseconds since 1970.
 RESUMED_TAG = "resumed"
 # The run that a reused one stands for, and in whose artifacts its files are.

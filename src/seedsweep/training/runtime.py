@@ -27,25 +27,22 @@ log = logging.getLogger(__name__)
 # The distributions whose release can change a result, for each backend.
 _COMPUTING = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
 
+# How the names of the distributions begin that hold NVIDIA's kernels.
+_GPU_LIBRARIES = ("nvidia-cublas", "nvidia-cudnn")
+
 # Instruction sets by which oneDNN and Eigen choose their kernels, and with them the order of additions.
 _INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve")
 
-# How the names of variables begin with which a user's shell changes how the libraries compute. Each that is
-# set counts as a version.
+# How the names of variables begin with which a user's shell may change how the libraries compute. Each that is set
+# counts as a version. TensorFlow reads dozens, few of them documented, so all of its own count but those that are
+# known to be about something else: a trial that is trained once more costs less than a wrong one that is reused.
 _NUMERIC_VARIABLES = (
-    *(
-        "ATEN_",
-        "CUBLAS_",
-        "DNNL_",
-        "JAX_",
-        "KERAS_NNX_",
-        "KERAS_TORCH_DEVICE",
-        "NVIDIA_TF32_OVERRIDE",
-        "ONEDNN_",
-        "TF_CUDNN_",
-        "TF_DETERMINISTIC_OPS",
-    ),
-    *("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "TORCH_ALLOW_", "TORCH_CUDNN_", "XLA_FLAGS"),
+    *("ATEN_", "CUBLAS_", "CUDNN_", "DNNL_", "JAX_", "KERAS_NNX_", "KERAS_TORCH_DEVICE", "MKL_"),
+    *("NVIDIA_TF32_OVERRIDE", "ONEDNN_", "TF_", "TORCH_ALLOW_", "TORCH_CUDNN_", "XLA_FLAGS"),
+)
+_OTHER_VARIABLES = (
+    *("CUDNN_LOG", "DNNL_VERBOSE", "MKL_NUM_THREADS", "MKL_VERBOSE", "ONEDNN_VERBOSE", "TF_CPP_"),
+    *("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"),
 )
 
 # What Keras imports for wrappers and galleries that no trial uses, where it is installed: a third of the seconds
@@ -89,7 +86,7 @@ def prepare(backend: str, threads: int) -> Runtime:
                 "hydra.launcher.gpus=[] uses every core instead.",
                 backend,
             )
-        _prepared = (wanted, Runtime(device=gpu or cpu_kind(), versions=releases))
+        _prepared = (wanted, Runtime(gpu, releases | _gpu_releases()) if gpu else Runtime(cpu_kind(), releases))
     (before, threads_before), runtime = _prepared
     if (before, threads_before) != wanted:
         raise SeedsweepError(
@@ -108,9 +105,20 @@ def versions(backend: str) -> dict[str, str]:
     return {name: metadata.version(name) for name in names} | numeric_environment()
 
 
+def _gpu_releases() -> dict[str, str]:
+    """Return the versions of the installed libraries by which a GPU computes; of those from elsewhere nobody tells."""
+    names = ((found.name.lower(), found.version) for found in metadata.distributions() if found.name)
+    return {name: version for name, version in sorted(names) if name.startswith(_GPU_LIBRARIES)}
+
+
 def numeric_environment() -> dict[str, str]:
     """Return the variables of the shell that change how a library computes."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_NUMERIC_VARIABLES)}
+    return {name: value for name, value in os.environ.items() if is_numeric(name)}
+
+
+def is_numeric(name: str) -> bool:
+    """Tell whether a variable of this name may change how a library computes."""
+    return name.startswith(_NUMERIC_VARIABLES) and not name.startswith(_OTHER_VARIABLES)
 
 
 def expected_in(environment: Mapping[str, str], backend: str, threads: int) -> Runtime:
@@ -122,10 +130,10 @@ def expected_in(environment: Mapping[str, str], backend: str, threads: int) -> R
         SeedsweepError: the backend does not start.
     """
     if {**os.environ, **environment}.get("CUDA_VISIBLE_DEVICES", "-1") in ("", "-1"):
-        device = cpu_kind()
-    else:
-        device = device_in(environment, backend, threads)
-    return Runtime(device=device, versions=versions(backend))
+        return Runtime(cpu_kind(), versions(backend))
+    device = device_in(environment, backend, threads)
+    own = {} if device == cpu_kind() else _gpu_releases()
+    return Runtime(device, versions(backend) | own)
 
 
 def device_in(environment: Mapping[str, str], backend: str, threads: int) -> str:

@@ -63,7 +63,7 @@ class Augment:
 
     Attributes:
         shift: pixels, at most, in either direction, ≥ 0.
-        rotate: degrees, at most, in either direction, ≥ 0.
+        rotate: degrees, at most, in either direction, in [0, 180].
         zoom: fraction by which they grow or shrink, at most, in [0, 1).
     """
 
@@ -79,9 +79,28 @@ class Augment:
         checks.known_keys("data.augment", config, cls.__dataclass_fields__)
         return cls(
             shift=checks.at_least_zero("data.augment.shift", config["shift"], example="2"),
-            rotate=checks.at_least_zero("data.augment.rotate", config["rotate"], example="10"),
+            rotate=checks.number(
+                "data.augment.rotate",
+                config["rotate"],
+                "degrees from 0 to 180",
+                accept=lambda degrees: 0 <= degrees <= 180,
+                example="10",
+            ),
             zoom=checks.fraction("data.augment.zoom", config["zoom"], example="0.1"),
         )
+
+    def check_fits(self, height: int, width: int) -> None:
+        """Check that images of this size stay in sight.
+
+        Raises:
+            BadInput: they can be moved by more than their size.
+        """
+        if self.shift > min(height, width):
+            raise BadInput(
+                f"data.augment.shift={self.shift:g} moves images of {height} × {width} pixels out of sight",
+                where="data.augment.shift",
+                fix="data.augment.shift=2",
+            )
 
 
 @dataclass(frozen=True)
