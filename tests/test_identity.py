@@ -47,6 +47,11 @@ def test_what_people_call_it_and_where_it_goes_does_not(compose, override):
     assert trial_id(compose().trial, **FACTS) == trial_id(compose(override).trial, **FACTS)
 
 
+def test_a_list_of_equal_values_is_the_value(compose):
+    """Two ways to type one network."""
+    assert compose("model.kernel_size=[3,3,3]", "model.dense_dropout=[0.5]").trial == compose().trial
+
+
 @pytest.mark.parametrize(
     "fact",
     [{"dataset_sha256": "cd" * 32}, {"versions": {"keras": "3.15.2"}}, {"device": "another processor"}],

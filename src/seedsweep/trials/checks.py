@@ -107,7 +107,10 @@ def whole_list(key: str, value: object, *, example: str) -> tuple[int, ...]:
 
 
 def one_or_each(key: str, value: object, count: int, of: str) -> Any:
-    """Return a scalar as it is, or a list as a tuple once its length is the count of what it is for."""
+    """Return a scalar as it is, or a list as a tuple once its length is the count of what it is for.
+
+    Of equal values it is the scalar: two ways to type one network are one trial.
+    """
     if isinstance(value, str) or not isinstance(value, Sequence):
         return value
     if len(value) != count:
@@ -117,7 +120,7 @@ def one_or_each(key: str, value: object, count: int, of: str) -> Any:
             list(value),
             f"{key}={value[0] if value else 3}",
         )
-    return tuple(value)
+    return value[0] if value and all(item == value[0] for item in value) else tuple(value)
 
 
 def only_for(
