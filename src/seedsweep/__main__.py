@@ -40,7 +40,11 @@ def _add_sweep(command: argparse.ArgumentParser) -> None:
         metavar="SWEEP",
         help="its id, the beginning of it, or its name; default: the latest",
     )
-    command.add_argument("--baseline", metavar="VARIANT", help="set the others against this one; default: the best")
+    command.add_argument(
+        "--baseline",
+        metavar="VARIANT",
+        help="set the others against this one, which was chosen beforehand; default: the best",
+    )
     command.add_argument("--uri", help="MLflow's tracking URI; default: MLflow's own, mlflow.db in this directory")
     command.add_argument("--experiment", default="seedsweep", help="default: seedsweep")
 
