@@ -79,22 +79,58 @@ def seeds_needed(difference: float, spread: Spread, level: float = SIGNIFICANT) 
         return SeedsNeeded(MOST_SEEDS, more=True)
     if max(spread.seed, spread.residual) < NO_SPREAD**2:
         return None
-    candidates = range(2, MOST_SEEDS + 1)
-    place = bisect_left(candidates, POWER, key=lambda n: _power(n, abs(difference), spread, level))
-    return SeedsNeeded(min(candidates[0] + place, MOST_SEEDS), more=place == len(candidates))
+    near = _with_normal_quantiles(abs(difference), spread, level)
+    if near is None:
+        return SeedsNeeded(MOST_SEEDS, more=True)
+    # A table has thousands of rows: few steps around a guess, and then between those.
+    low, high, step = 1, MOST_SEEDS + 1, 1
+    n = min(max(math.ceil(near), 2), MOST_SEEDS)
+    while low < n < high:
+        if _power(n, abs(difference), spread, level) >= POWER:
+            high, n = n, n - step
+        else:
+            low, n = n, n + step
+        step *= 2
+    between = range(low + 1, high)
+    found = low + 1 + bisect_left(between, POWER, key=lambda n: _power(n, abs(difference), spread, level))
+    return SeedsNeeded(min(found, MOST_SEEDS), more=found > MOST_SEEDS)
+
+
+def _with_normal_quantiles(difference: float, spread: Spread, level: float) -> float | None:
+    """Return how many seeds it would take if the spread were known exactly; None where no number is enough.
+
+    It is the n at which difference - z(power) · σ / √n = √(z² · (σ² / n + σ_image²)).
+    """
+    z, b = float(ndtri(level / 2)), float(ndtri(POWER))
+    seed = max(spread.seed, spread.residual)
+    above = difference**2 - z**2 * spread.image
+    if above <= 0:
+        return None
+    slope = b * math.sqrt(seed) * difference
+    root = (math.sqrt(slope**2 + (z**2 - b**2) * seed * above) - slope) / ((z**2 - b**2) * seed)
+    return 1 / root**2
 
 
 def _power(n: int, difference: float, spread: Spread, level: float) -> float:
     """Return the chance that n seeds tell a difference from noise."""
     t, z = float(stdtrit(n - 1, level / 2)), float(ndtri(level / 2))
     seed = max(spread.seed, spread.residual)
-    nodes, weights = _mean_squares(n - 1)
-    half = np.sqrt(np.maximum(t**2 * seed * nodes, z**2 * spread.residual) / n + z**2 * spread.image)
+    _, weights = _nodes()
+    squares = _mean_squares(n - 1)
+    half = np.sqrt(np.maximum(t**2 * seed * squares, z**2 * spread.residual) / n + z**2 * spread.image)
     return float(weights @ ndtr((difference - half) / math.sqrt(seed / n)))
 
 
 @lru_cache(maxsize=MOST_SEEDS)
-def _mean_squares(df: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return values of χ²(df)/df and their weights, (nodes,) each, for a mean over its distribution."""
+def _mean_squares(df: int) -> NDArray[np.float64]:
+    """Return the quantiles of χ²(df)/df at the nodes, (nodes,)."""
+    places, _ = _nodes()
+    squares: NDArray[np.float64] = gammaincinv(df / 2, places) * 2 / df
+    return squares
+
+
+@lru_cache(maxsize=1)
+def _nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the places between 0 and 1, and the weights, (nodes,) each, of a mean over them (Gauss and Legendre)."""
     places, weights = np.polynomial.legendre.leggauss(_NODES)
-    return gammaincinv(df / 2, (places + 1) / 2) * 2 / df, weights / 2
+    return (places + 1) / 2, weights / 2
