@@ -76,6 +76,8 @@ def test_a_shell_s_switch_that_changes_sums_counts_as_a_version(monkeypatch):
         ("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", True),  # undocumented, and a network trained with it is another one
         ("TF_CPP_MIN_LOG_LEVEL", False),
         ("TF_FORCE_GPU_ALLOW_GROWTH", False),
+        ("TF_USE_LEGACY_KERAS", False),
+        ("TF_VAR_password", False),  # Terraform's
         ("CUDNN_LOGLEVEL_DBG", False),
         ("HOME", False),
     ],

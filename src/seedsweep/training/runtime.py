@@ -34,15 +34,19 @@ _GPU_LIBRARIES = ("nvidia-cublas", "nvidia-cudnn")
 _INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve")
 
 # How the names of variables begin with which a user's shell may change how the libraries compute. Each that is set
-# counts as a version. TensorFlow reads dozens, few of them documented, so all of its own count but those that are
-# known to be about something else: a trial that is trained once more costs less than a wrong one that is reused.
+# counts as a version: a trial that is trained once more costs less than a wrong one that is reused. Of TensorFlow's own,
+# few of which are documented, all kinds count that its libraries read for that; not the whole of `TF_`, which is
+# Terraform's too, secrets among it.
 _NUMERIC_VARIABLES = (
     *("ATEN_", "CUBLAS_", "CUDNN_", "DNNL_", "JAX_", "KERAS_NNX_", "KERAS_TORCH_DEVICE", "MKL_"),
-    *("NVIDIA_TF32_OVERRIDE", "ONEDNN_", "TF_", "TORCH_ALLOW_", "TORCH_CUDNN_", "XLA_FLAGS"),
+    *("NVIDIA_TF32_OVERRIDE", "ONEDNN_", "TORCH_ALLOW_", "TORCH_CUDNN_", "XLA_FLAGS"),
+    *("TF_AUTOTUNE_", "TF_AUTO_MIXED_PRECISION_", "TF_CONV", "TF_CUBLAS_", "TF_CUDNN_", "TF_CUFFT_"),
+    *("TF_DEBUG_CUDNN_RNN", "TF_DETERMINISTIC_", "TF_DISABLE_", "TF_ENABLE_", "TF_FP16_", "TF_JIT", "TF_MATMUL_"),
+    *("TF_MKL_", "TF_ONEDNN_", "TF_OVERRIDE_GLOBAL_THREADPOOL", "TF_SET_ONEDNN_", "TF_USE_", "TF_XLA_"),
 )
 _OTHER_VARIABLES = (
-    *("CUDNN_LOG", "DNNL_VERBOSE", "MKL_NUM_THREADS", "MKL_VERBOSE", "ONEDNN_VERBOSE", "TF_CPP_"),
-    *("TF_FORCE_GPU_ALLOW_GROWTH", "TF_GPU_ALLOCATOR", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"),
+    *("CUDNN_LOG", "DNNL_VERBOSE", "MKL_NUM_THREADS", "MKL_VERBOSE", "ONEDNN_VERBOSE", "TF_DISABLE_PLUGIN_TLS"),
+    *("TF_DISABLE_PROFILING", "TF_ENABLE_GPU_GARBAGE_COLLECTION", "TF_JIT_CACHE_DIR", "TF_USE_LEGACY_KERAS"),
 )
 
 # What Keras imports for wrappers and galleries that no trial uses, where it is installed: a third of the seconds
