@@ -34,7 +34,7 @@ _GPU_LIBRARIES = ("nvidia-cublas", "nvidia-cudnn")
 _INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve")
 
 # How the names of variables begin with which a user's shell may change how the libraries compute. Each that is set
-# counts as a version: a trial that is trained once more costs less than a wrong one that is reused. Of TensorFlow's own,
+# counts as a version: a trial that is trained once more costs less than a wrong one that is reused. Of TensorFlow's,
 # few of which are documented, all kinds count that its libraries read for that; not the whole of `TF_`, which is
 # Terraform's too, secrets among it.
 _NUMERIC_VARIABLES = (
