@@ -10,7 +10,6 @@ from seedsweep.reporting.ranking import is_suggestion
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from seedsweep.reporting.comparison import Comparison
     from seedsweep.reporting.ranking import Ranking
     from seedsweep.reporting.row import Row
     from seedsweep.reporting.table import Table
@@ -197,26 +196,21 @@ def _of_differences(table: Table, by: str) -> str:
 
 def _of_what_is_not_known(table: Table) -> Iterator[str]:
     others = [row for row in table.rows if row.seeds and not row.is_baseline and not row.is_selected]
-    seeds = {row.variant: row.against.seeds if row.against else 0 for row in others}
-    if alone := [variant for variant, number in seeds.items() if number < 2]:
+    compared = [(row, row.against) for row in others if row.against and row.against.seeds >= 2]
+    if alone := [row.variant for row in others if row.against is None or row.against.seeds < 2]:
         yield f"Not compared, for fewer than two common seeds or other test images: {_listed(alone)}."
-    compared = {row.variant: row.against for row in others if row.against and row.against.seeds >= 2}
-    if equal := [variant for variant, found in compared.items() if found.low is None]:
+    if equal := [row.variant for row, found in compared if found.low is None]:
         yield f"Every seed has the same difference, so that it is not known how far others vary: {_listed(equal)}."
     # A reader must know it above all where it makes a difference look surer than it is.
-    if over_seeds := [variant for variant, found in compared.items() if found.noise == "seeds"]:
+    if over_seeds := [row.variant for row, found in compared if found.noise == "seeds"]:
         which = "" if len(over_seeds) == len(compared) else f": {_listed(over_seeds)}"
         yield (
             "Only seeds count as noise where the answers to single test images are not known for both rows; on other "
             f"images a difference may be another{which}."
         )
-    baseline = next((row for row in table.rows if row.is_baseline), None)
-    if baseline and any(found.seeds < len({*baseline.seeds} & {*row.seeds}) for row, found in _pairs(others)):
+    own = next(({*row.seeds} for row in table.rows if row.is_baseline), set())
+    if any(found.seeds < len(own & {*row.seeds}) for row, found in compared):
         yield "Differences are over the seeds for which the answers of both rows are known."
-
-
-def _pairs(rows: Sequence[Row]) -> Iterator[tuple[Row, Comparison]]:
-    return ((row, row.against) for row in rows if row.against and row.against.seeds >= 2)
 
 
 def _listed(variants: Sequence[str]) -> str:
