@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from seedsweep.reporting.ranking import Ranking
-    from seedsweep.reporting.row import Row
     from seedsweep.reporting.table import Table
     from seedsweep.trials.record import SearchRecord, SweepRecord, TrialRecord
 
