@@ -149,6 +149,7 @@ def interrupted(trying, ended):
         assert parent.wait(60) == 130, trying.output
 
 
+@pytest.mark.full
 def test_a_search_does_not_go_on_over_other_networks(search):
     """A file was edited meanwhile: what its trials came to is another network's."""
     trying = search(
