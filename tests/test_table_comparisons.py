@@ -219,6 +219,15 @@ def test_survivors_are_called_so():
     assert "lucky" not in table(*TWO).markdown()
 
 
+def test_where_the_best_was_looked_for_is_said():
+    """A row above it has too few seeds to be it."""
+    made = table(*seeds((0.995, 0.994), epochs="3"), *TWO)
+    assert [row.is_baseline for row in made.rows] == [False, True, False]
+    said = "The best is looked for among the rows that have the most seeds in common."
+    assert said in made.footnotes
+    assert said not in table(*TWO).footnotes
+
+
 def test_other_hardware_is_said():
     """And which row had which can be read."""
     made = table(*seeds(ADAM, {"hardware": "A"}), *seeds(SGD, {"hardware": "B"}, **{"opt.name": "sgd"}))
