@@ -11,11 +11,13 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import run_job as hydras
+from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf, base
 from test_composing import alike
 
 from seedsweep.launching.hydra_job import run_job
+from seedsweep.launching.results import JobResult
 
 CONFIG = r"""
 n: 1
@@ -29,7 +31,7 @@ which: none
 empty: {dict: {}, list: []}
 hydra:
   sweep: {dir: "jobs/${now:%f}", subdir: "${n}-${hydra.job.num}"}
-  job: {env_set: {SEEN_BY_JOB: "${hydra:job.name}"}}
+  job: {env_set: {SEEN_BY_JOB: "${hydra:job.name} in ${hydra.runtime.output_dir}"}}
   job_logging: {version: 1}
 """
 
@@ -54,6 +56,8 @@ def task(config):
     )
     if config.n == 3:
         raise ValueError("on purpose")
+    if config.n == 4:
+        config.deep.list[0] = "changed by the task"
     return config.n
 
 
@@ -93,7 +97,11 @@ def test_is_what_hydra_does(tmp_path, monkeypatch, overrides):
         left = []
         for run in (
             lambda: hydras(task, pickle.loads(pickled), hydra_context=context, **keys),
-            lambda: run_job(task, lambda: pickle.loads(pickled), context),
+            lambda: JobResult(
+                run_job(task, lambda: pickle.loads(pickled), context),
+                list(job.hydra.overrides.task),
+                lambda: pickle.loads(pickled),
+            ),
         ):
             came.append(run())
             left.append(files_below(tmp_path / "jobs"))
@@ -110,3 +118,27 @@ def test_is_what_hydra_does(tmp_path, monkeypatch, overrides):
     assert alike(ours.cfg, expected.cfg)
     assert OmegaConf.to_container(ours.hydra_cfg) == OmegaConf.to_container(expected.hydra_cfg)
     assert OmegaConf.is_readonly(ours.hydra_cfg.hydra)
+
+
+class Doubling(Callback):
+    """A callback of a user's that changes what a job came to."""
+
+    def on_job_end(self, config, job_return, **_):
+        job_return.return_value = job_return.return_value * config.n * job_return.cfg.n
+
+
+@pytest.mark.usefixtures("hydra_restore_singletons")
+def test_what_a_callback_makes_of_a_result_counts(tmp_path, monkeypatch):
+    """It sees the job's result with its configs, and may change it."""
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    with initialize_config_dir(str(tmp_path), version_base="1.3", job_name="app"):
+        loader = GlobalHydra.instance().config_loader()
+        named = f"+hydra.callbacks.x._target_={__name__}.{Doubling.__name__}"
+        master = loader.load_configuration("config", [named], run_mode=RunMode.MULTIRUN)
+        job = loader.load_sweep_config(master, ["n=2"])
+        job.hydra.job.num, job.hydra.job.id = 0, "app_0"
+        context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
+        told = run_job(task, lambda: pickle.loads(pickle.dumps(job)), context)
+
+    assert told.answer == 2 * 2 * 2

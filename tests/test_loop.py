@@ -4,13 +4,17 @@ import threading
 from concurrent.futures import Future
 
 import pytest
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobStatus
+from omegaconf import OmegaConf
 
 from seedsweep.errors import BadInput
 from seedsweep.launching.jobs import Given, Job
 from seedsweep.launching.loop import run_jobs
 from seedsweep.launching.policy import Policy
+from seedsweep.launching.results import Told
 from seedsweep.launching.screen import Screen
+
+CONFIG = OmegaConf.create({"hydra": {"overrides": {"task": []}}})
 
 
 class Good:
@@ -30,7 +34,7 @@ class Good:
         def work():
             for bad in self._until:
                 bad.gave_up.wait(10)
-            future.set_result(JobReturn(overrides=[], status=JobStatus.COMPLETED))
+            future.set_result(Told(JobStatus.COMPLETED, None))
 
         threading.Thread(target=work).start()
         return future
@@ -79,7 +83,7 @@ class Composer:
 
     def job(self, given):
         self._position += 1
-        return Job(self._position, self._position, given.label, None, Policy())
+        return Job(self._position, self._position, given.label, CONFIG, Policy())
 
 
 def run(workers, total):

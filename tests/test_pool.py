@@ -177,7 +177,7 @@ def test_a_process_that_is_killed_between_two_jobs_is_replaced(tmp_path, monkeyp
             job = jobs.Composer(loader, config, number).job(jobs.Given([], ""))
             future = core.run(job)
             wait([future], timeout=60)
-            pids.append(core.result(future).return_value)
+            pids.append(core.result(future).answer)
             psutil.Process(pids[-1]).kill()
             wait_for(lambda: not psutil.pid_exists(pids[-1]), seconds=10)
             time.sleep(0.5)  # Pebble looks ten times a second

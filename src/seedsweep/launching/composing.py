@@ -105,8 +105,8 @@ class Compositions:
         told = [override.input_line for override in parsed if override.is_hydra_override()]
         hydra.overrides.task = [override.input_line for override in own]
         hydra.overrides.hydra = [*self._config.hydra.overrides.hydra, *told]
-        with open_dict(hydra):
-            for key in hydra.job.env_copy:
+        for key in hydra.job.env_copy:
+            with open_dict(hydra):
                 hydra.job.env_set[key] = os.environ[key]
         naming = hydra.job.config.override_dirname
         hydra.job.override_dirname = get_overrides_dirname(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import OmegaConf, open_dict
+from omegaconf import OmegaConf
 
 from seedsweep.launching.composing import compositions_of
+from seedsweep.launching.packing import packed
 from seedsweep.launching.policy import Policy
+from seedsweep.launching.results import JobResult, kept
 from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
     from hydra.core.config_loader import ConfigLoader
     from omegaconf import DictConfig
+
+    from seedsweep.launching.results import Told
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,15 @@ class Job:
     config: DictConfig
     policy: Policy
 
+    @cached_property
+    def packed(self) -> bytes:
+        """Its config, pickled."""
+        return packed(self.config)
+
+    def result(self, told: Told) -> JobResult:
+        """Return what it came to, by what its worker tells."""
+        return JobResult(told, list(self.config.hydra.overrides.task), kept(self.packed))
+
 
 class Composer:
     """Composes each job when its turn comes: the first trial does not wait for the last one's config.
@@ -115,9 +129,9 @@ class Composer:
         """Compose the next job."""
         position, self._position = self._position, self._position + 1
         composed = self._compositions.compose(given.overrides)
-        with open_dict(composed):
-            composed.hydra.job.id = f"{self._name}_{self._first + position}"
-            composed.hydra.job.num = self._first + position
+        job: Any = composed.hydra.job
+        job.id = f"{self._name}_{self._first + position}"
+        job.num = self._first + position
         label = _told_name(composed) or given.label
         return Job(position, self._first + position, label, composed, Policy.of(composed))
 

@@ -25,7 +25,7 @@ from seedsweep.errors import (
     WorkerDied,
     reason,
 )
-from seedsweep.launching.results import JobResult, error_of, failed
+from seedsweep.launching.results import Told, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
 
     from seedsweep.launching.jobs import Composer, Job, JobSource
+    from seedsweep.launching.results import JobResult
     from seedsweep.launching.screen import Screen
 
 # How often the loop looks for workers that left without a word.
@@ -63,8 +64,8 @@ class Worker(Protocol):
     def hung_up(self) -> bool:
         """Tell whether nothing will come of its job any more, though nobody has said so."""
 
-    def result(self, future: Future[Any]) -> JobResult:
-        """Return what its job came to.
+    def result(self, future: Future[Any]) -> Told:
+        """Return what is told of its job.
 
         Raises:
             TrialError: its process is gone, or took too long and was killed.
@@ -198,9 +199,10 @@ class _Launch:
         for future in done & self._running.keys() | hung_up:
             job, worker = self._running.pop(future)
             try:
-                result = worker.result(future)
+                told = worker.result(future)
             except (TrialError, CannotWrite) as error:
-                result = failed(list(job.config.hydra.overrides.task), error, job.config)
+                told = Told(JobStatus.FAILED, error)
+            result = job.result(told)
             self._screen.ended(job.number)
             # In front: a second try belongs to the slot in which memory is free now that its process is gone.
             self._free.appendleft(worker)

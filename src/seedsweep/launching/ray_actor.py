@@ -15,12 +15,11 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-from omegaconf import read_write
 
 from seedsweep.launching import elsewhere, mirror, relay, worker
 from seedsweep.launching.carrying import carrying_of
@@ -32,10 +31,10 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Mapping, Sequence
 
-    from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
     from seedsweep.launching.mirror import Change
+    from seedsweep.launching.results import Told
 
 # How often a job's directory is looked at, how long records wait for company, and how long a listener waits for news.
 _LOOK_SECONDS, _TOGETHER_SECONDS, _PATIENCE_SECONDS = 0.5, 0.05, 10.0
@@ -130,7 +129,7 @@ class RayActor:
                 config.hydra.sweep.dir = str(home)
                 return config
 
-            result = worker.run_loaded(load, lambda came: _as_on_driver(came, home, Path(job.sweep)))
+            result = worker.run_loaded(load, lambda told: _as_on_driver(told, home, Path(job.sweep)))
             with self._lock:
                 last = self._take(looks=2)  # the second finds what was missed at the first
                 self._mirror = None
@@ -212,16 +211,14 @@ class RayActor:
         return kept
 
 
-def _as_on_driver(came: JobReturn, home: Path, sweep: Path) -> None:
+def _as_on_driver(told: Told, home: Path, sweep: Path) -> Told:
     """Say of a job's directory what it is called on the driver's machine."""
-    if came.working_dir and Path(came.working_dir).is_relative_to(home):
-        came.working_dir = str(sweep / Path(came.working_dir).relative_to(home))
-    if came.hydra_cfg is None:
-        return
-    with read_write(came.hydra_cfg.hydra):
-        hydra: Any = came.hydra_cfg.hydra
-        hydra.sweep.dir = str(sweep)
-        hydra.runtime.output_dir = str(sweep / Path(hydra.runtime.output_dir).relative_to(home))
+
+    def there(path: str | None) -> str | None:
+        inside = path is not None and Path(path).is_relative_to(home)
+        return str(sweep / Path(str(path)).relative_to(home)) if inside else path
+
+    return replace(told, working_dir=there(told.working_dir), directory=there(told.directory))
 
 
 def sha256_of(path: Path) -> str:

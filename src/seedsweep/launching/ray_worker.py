@@ -18,7 +18,6 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError, RayE
 from seedsweep.errors import BadInput, OutOfMemory, TimedOut, TrialError, WorkerDied
 from seedsweep.launching import mirror
 from seedsweep.launching.hydra_job import current_config
-from seedsweep.launching.packing import packed
 from seedsweep.launching.ray_actor import Assignment, RayActor
 from seedsweep.launching.ray_files import CarriedFiles
 from seedsweep.launching.ray_incoming import Incoming
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from seedsweep.launching.jobs import Job
     from seedsweep.launching.ray_cluster import RaySlot
-    from seedsweep.launching.results import JobResult
+    from seedsweep.launching.results import Told
     from seedsweep.launching.screen import Screen
 
 # How often a worker is started that ends before it is ready.
@@ -128,7 +127,7 @@ class RayWorker:
         others = mirror.Mirror(sweep, JOURNAL, only_last=True, without=within) if job.policy.watches_others else None
         self._incoming.expect(directory, others)
         assignment = Assignment(
-            config=packed(job.config),
+            config=job.packed,
             directory=within,
             sweep=str(sweep),
             proof=str(self._files.proof_in(sweep)),
@@ -142,8 +141,8 @@ class RayWorker:
         """Tell whether its job takes too long."""
         return self._deadline is not None and time.monotonic() > self._deadline
 
-    def result(self, future: Future[Any]) -> JobResult:
-        """Return what a job came to.
+    def result(self, future: Future[Any]) -> Told:
+        """Return what is told of a job.
 
         Raises:
             WorkerDied, OutOfMemory: its process, or the node, is gone.
@@ -162,8 +161,8 @@ class RayWorker:
             except TimeoutError:
                 error = WorkerDied("what it had to say was lost on the way")
             else:
-                came: JobResult = cloudpickle.loads(result)
-                return came
+                told: Told = cloudpickle.loads(result)
+                return told
         self.stop()
         raise error
 

@@ -1,62 +1,96 @@
-"""What a job came to, small enough that a launch of ten thousand can keep them all."""
+"""What a job came to: what its worker tells of it, and what Hydra wants to know."""
 
 from __future__ import annotations
 
-import pickle
 import zlib
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 
 from seedsweep.errors import Outdone
-from seedsweep.launching.packing import packed
+from seedsweep.launching.job_configs import entered, hydra_part, task_part
+from seedsweep.launching.packing import unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from omegaconf import DictConfig
 
 
-class JobResult(JobReturn):
-    """Hydra's `JobReturn`, with the configs packed: unpacked they would take 100 kB a job.
+@dataclass(frozen=True)
+class Told:
+    """What a worker tells of a job. Not its config, which is known to whoever gave it the job.
 
-    Args:
-        came: what Hydra returned, or what was made in its place.
-        traceback: where a failed job raised what it did; empty when its run says so.
+    Attributes:
+        status: how it ended.
+        answer: what its task returned, or what was raised.
+        traceback: where a failed job raised that; empty when its run says so.
+        task_name: Hydra's.
+        working_dir: where it ran.
+        directory: its own, absolute; None when it never came so far.
+        resolved: see `job_configs.entered`.
+        changed: what its task has made of its config, packed; None when that is as it was.
     """
 
-    def __init__(self, came: JobReturn, traceback: str = "") -> None:
-        self.overrides = came.overrides
-        self.working_dir = came.working_dir
-        self.task_name = came.task_name
-        self.status = came.status
-        self._return_value = error_of(came)
-        self.traceback = traceback
-        self._packed = zlib.compress(packed((came.cfg, came.hydra_cfg)), level=1)
+    status: JobStatus
+    answer: Any
+    traceback: str = ""
+    task_name: str | None = None
+    working_dir: str | None = None
+    directory: str | None = None
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    changed: bytes | None = None
+
+
+class JobResult(JobReturn):
+    """Hydra's `JobReturn`, whose configs are made when they are asked for: all of them would take 100 kB a job.
+
+    Args:
+        told: by its worker.
+        overrides: of the task's own settings, as they were typed.
+        load: gives the job's config anew, composed and numbered.
+
+    Attributes:
+        traceback: see `Told`.
+    """
+
+    def __init__(self, told: Told, overrides: Sequence[str], load: Callable[[], DictConfig]) -> None:
+        self.overrides = overrides
+        self.working_dir = told.working_dir
+        self.task_name = told.task_name
+        self.status = told.status
+        self.return_value = told.answer
+        self.traceback = told.traceback
+        self._told = told
+        self._load = load
 
     @property
-    def cfg(self) -> DictConfig | None:  # type: ignore[override]
+    def cfg(self) -> DictConfig:  # type: ignore[override]
         """The job's config, without Hydra's own."""
-        return self._configs()[0]
+        return task_part(self._config()) if self._told.changed is None else unpacked(self._told.changed)
 
     @property
-    def hydra_cfg(self) -> DictConfig | None:  # type: ignore[override]
+    def hydra_cfg(self) -> DictConfig:  # type: ignore[override]
         """The job's config of Hydra."""
-        return self._configs()[1]
+        return hydra_part(self._config())
 
-    def _configs(self) -> tuple[DictConfig | None, DictConfig | None]:
-        configs: tuple[DictConfig | None, DictConfig | None] = pickle.loads(zlib.decompress(self._packed))  # noqa: S301
-        return configs
+    def _config(self) -> DictConfig:
+        if self._told.directory is None:
+            return self._load()
+        return entered(self._load, Path(self._told.directory), self._told.resolved)
 
 
-def failed(
-    overrides: list[str], error: Exception, hydra_cfg: DictConfig | None = None, traceback: str = ""
-) -> JobResult:
-    """Return the result of a job that came to nothing."""
-    came = JobReturn(overrides=overrides, status=JobStatus.FAILED)
-    came.return_value = error
-    came.hydra_cfg = hydra_cfg
-    return JobResult(came, traceback)
+def kept(packed_config: bytes) -> Callable[[], DictConfig]:
+    """Keep a packed config in a third of the room; what is returned opens it."""
+    return partial(_opened, zlib.compress(packed_config, level=1))
+
+
+def _opened(compressed: bytes) -> DictConfig:
+    config: DictConfig = unpacked(zlib.decompress(compressed))
+    return config
 
 
 def error_of(result: JobReturn) -> BaseException:

@@ -65,6 +65,7 @@ class Screen:
 
     def __init__(self, total: int) -> None:
         self.console = _Console(highlight=False)
+        self._has_terminal = self.console.is_terminal
         self._pace = Pace(total, time.monotonic())
         self._told = time.monotonic()
         self._bars = Progress(
@@ -75,7 +76,7 @@ class Screen:
             _Left(self._pace),
             console=self.console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not self._has_terminal,
         )
         self._lock = threading.Lock()
         self._all = self._bars.add_task("trials", total=total, is_all=True)
@@ -95,7 +96,7 @@ class Screen:
         with self._lock:
             self._running[job] = self._bars.add_task(label, total=None)
             self._pace.started(job)
-        if not self.console.is_terminal:
+        if not self._has_terminal:
             self._print(f"started  {label}  on {slot}", "")
 
     def ended(self, job: int) -> None:
@@ -141,7 +142,7 @@ class Screen:
         with self._lock:
             now, running = time.monotonic(), len(self._running)
             left = self._pace.left(now)
-            if self.console.is_terminal or left is None or not running or now - self._told < _QUIET_SECONDS:
+            if self._has_terminal or left is None or not running or now - self._told < _QUIET_SECONDS:
                 return
             self._told = now
             done = self._pace.done

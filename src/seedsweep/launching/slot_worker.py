@@ -12,14 +12,13 @@ from pebble import ProcessExpired, ProcessPool
 
 from seedsweep.errors import TimedOut, TrialError, WorkerDied
 from seedsweep.launching import worker
-from seedsweep.launching.packing import packed
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from seedsweep.launching.jobs import Job
     from seedsweep.launching.relay import Relay
-    from seedsweep.launching.results import JobResult
+    from seedsweep.launching.results import Told
     from seedsweep.launching.slots import Slot
 
 # How long a worker may be gone before its job is given up, when nothing came of it.
@@ -71,7 +70,7 @@ class SlotWorker:
             )
         self._began = time.monotonic()
         with worker.deaf_to_interrupts():
-            return self._pool.schedule(worker.run, args=(packed(job.config),), timeout=self._timeout)
+            return self._pool.schedule(worker.run, args=(job.packed,), timeout=self._timeout)
 
     def hung_up(self) -> bool:
         """Tell whether the process that took the job is gone, and nothing came of it for seconds.
@@ -82,8 +81,8 @@ class SlotWorker:
         # Who came before this pool was started is a predecessor, whose leaving is old news.
         return came > self._started and went > self._began and time.monotonic() - went > _HUNG_UP_SECONDS
 
-    def result(self, future: Future[bytes]) -> JobResult:
-        """Return what a job came to.
+    def result(self, future: Future[bytes]) -> Told:
+        """Return what is told of a job.
 
         Raises:
             WorkerDied: its process is gone.
@@ -92,7 +91,7 @@ class SlotWorker:
         error: TrialError = WorkerDied(_how_it_died(0))
         if future.done():
             try:
-                result: JobResult = cloudpickle.loads(future.result())
+                told: Told = cloudpickle.loads(future.result())
             except ProcessExpired as expired:
                 error = WorkerDied(_how_it_died(expired.exitcode))
             except TimeoutError:
@@ -100,7 +99,7 @@ class SlotWorker:
             except Exception as lost:  # noqa: BLE001 - the pool itself broke; the sweep goes on with a new one
                 error = WorkerDied(f"the worker process was lost: {lost!r}")
             else:
-                return result
+                return told
         self.stop()
         raise error
 

@@ -8,7 +8,7 @@ import os
 import signal
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,12 @@ import cloudpickle
 from seedsweep.errors import SeedsweepError, TrialCrashed, reason
 from seedsweep.launching import relay
 from seedsweep.launching.packing import unpacked
-from seedsweep.launching.results import JobResult, error_of, failed
+from seedsweep.launching.results import Told
 from seedsweep.launching.slots import SLOT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
@@ -119,7 +118,7 @@ def run(job: bytes) -> bytes:
     return run_loaded(lambda: unpacked(job))
 
 
-def run_loaded(load: Callable[[], DictConfig], mend: Callable[[JobReturn], None] = lambda _: None) -> bytes:
+def run_loaded(load: Callable[[], DictConfig], mend: Callable[[Told], Told] = lambda told: told) -> bytes:
     """Run one job.
 
     Args:
@@ -127,7 +126,7 @@ def run_loaded(load: Callable[[], DictConfig], mend: Callable[[JobReturn], None]
         mend: changes what is told of it.
 
     Returns:
-        A pickled `JobResult`. Whatever the task raised stands in it, `SystemExit` too.
+        A pickled `Told`. Whatever the task raised stands in it, `SystemExit` too.
     """
     from hydra.core.utils import JobStatus
 
@@ -135,32 +134,25 @@ def run_loaded(load: Callable[[], DictConfig], mend: Callable[[JobReturn], None]
 
     assert _shared is not None
     try:
-        came = run_job(_shared.task_function, load, _shared.hydra_context)
+        told = mend(run_job(_shared.task_function, load, _shared.hydra_context))
     except BaseException as error:  # noqa: BLE001 - a worker meets its trial here; nothing may end the worker
         # The parent will raise this: one trial's sys.exit must not end the sweep there.
-        told = error if isinstance(error, Exception) else TrialCrashed(reason(error))
-        config: Any = load()
-        return _pickled(failed(list(config.hydra.overrides.task), told, config, traceback.format_exc()))
-    mend(came)
+        answer = error if isinstance(error, Exception) else TrialCrashed(reason(error))
+        return _pickled(Told(JobStatus.FAILED, answer, traceback.format_exc()))
     # Ours say in one line what happened, and keep their traceback with the run.
-    if came.status is JobStatus.FAILED and not isinstance(error_of(came), SeedsweepError):
-        return _pickled(JobResult(came, "".join(traceback.format_exception(error_of(came)))))
-    return _pickled(JobResult(came))
+    if told.status is JobStatus.FAILED and not isinstance(told.answer, SeedsweepError):
+        told = replace(told, traceback="".join(traceback.format_exception(told.answer)))
+    return _pickled(told)
 
 
-def _pickled(result: JobResult) -> bytes:
+def _pickled(told: Told) -> bytes:
     from hydra.core.utils import JobStatus
 
     try:
-        pickled = bytes(cloudpickle.dumps(result))
+        pickled = bytes(cloudpickle.dumps(told))
         cloudpickle.loads(pickled)  # an exception with arguments of its own can be written and not be read
     except Exception as problem:  # noqa: BLE001 - whatever the task returned or raised need not pickle
-        text = (
-            "".join(traceback.format_exception(error_of(result)))
-            if result.status is JobStatus.FAILED
-            else repr(problem)
-        )
-        result.status = JobStatus.FAILED
-        result.return_value = RuntimeError(f"what the task gave back cannot be sent to the parent: {text}")
-        return bytes(cloudpickle.dumps(result))
+        text = "".join(traceback.format_exception(told.answer)) if told.status is JobStatus.FAILED else repr(problem)
+        error = RuntimeError(f"what the task gave back cannot be sent to the parent: {text}")
+        return bytes(cloudpickle.dumps(replace(told, status=JobStatus.FAILED, answer=error)))
     return pickled
