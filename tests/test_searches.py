@@ -181,6 +181,25 @@ def test_the_winner_is_confirmed_by_its_own_rule(search, first, second):
     assert fresh.settings["stop.name"] == {"median": "none"}.get(second, second)
 
 
+def test_who_was_stopped_in_a_search_is_stopped_in_the_same_one(search):
+    """Typed again, a search that has ended trains nothing, and comes to the same."""
+    told = ["stop=median", "stop.warmup=1", "hydra.sweeper.max_trials=8", "hydra.sweeper.confirm=1"]
+    trying = search("random", *told)
+    assert trying.run() == 0, trying.output
+    first = suggested(trying)[0]
+    statuses = [trial.status for trial in first.values()]
+    assert "stopped" in statuses  # for the sake of this test; it depends on the seed
+    before = trying.lines("epoch")
+
+    assert trying.run() == 0, trying.output
+
+    again = suggested(trying)[0]
+    assert trying.lines("epoch") == before
+    assert [trial.status for trial in again.values()] == statuses
+    scores = [[trial.metrics["val_accuracy"] for trial in search.values()] for search in (first, again)]
+    assert scores[0] == scores[1]
+
+
 def test_a_search_without_room_for_its_record_ends_in_one_line(search):
     """What is under way ends and is kept."""
     trying = search("random", "hydra.sweeper.max_trials=6", "hydra.sweeper.confirm=0", EPOCH_SECONDS=0.2)

@@ -77,7 +77,7 @@ def is_of_these_images(record: TrialRecord, described: Described) -> bool:
     return record.tags.get("dataset_sha256") == described.tags["dataset_sha256"]
 
 
-def _is_as_planned(record: TrialRecord, described: Described) -> bool:
+def is_as_planned(record: TrialRecord, described: Described) -> bool:
     """Tell whether a run is of a trial's images and settings, whose files may have held others when they were read."""
     as_planned = record.tags.get("settings_id") == described.tags["settings_id"]
     return as_planned and is_of_these_images(record, described)
@@ -224,8 +224,10 @@ def standing(store: Store, plan: Sequence[Described], run_id: str, plan_id: str,
         if REUSED_TAG in record.tags and not is_settled(record):
             store.client.delete_run(record.run_id)  # half a link; the next one is whole
             del own[number]
-    here = {n: record for n, record in own.items() if is_settled(record) and _is_as_planned(record, plan[n])}
-    stopped = _stopped(store, plan, plan_id) if not is_rerun else {}
+    here = {n: record for n, record in own.items() if is_settled(record) and is_as_planned(record, plan[n])}
+    may_stop = not is_rerun and any(described.settings["stop.name"] == "median" for described in plan)
+    stopped = stopped_before(store, plan_id).items() if may_stop else ()
+    outdone = {n: record for n, record in stopped if is_as_planned(record, plan[n])}
     elsewhere: dict[int, TrialRecord] = {}
     tried = {}
     reasons: Counter[str] = Counter()
@@ -233,8 +235,8 @@ def standing(store: Store, plan: Sequence[Described], run_id: str, plan_id: str,
         if number in here:
             continue
         records = [] if is_rerun else earlier_runs(store, described.trial_id)
-        done = ended(records) or stopped.get(number)
-        if number in own and (done or not _is_as_planned(own[number], described)):
+        done = ended(records) or outdone.get(number)
+        if number in own and (done or not is_as_planned(own[number], described)):
             # A link stands for it from now on; or it is no result of this trial.
             store.client.delete_run(own[number].run_id)
         if done:
@@ -246,14 +248,11 @@ def standing(store: Store, plan: Sequence[Described], run_id: str, plan_id: str,
     return Standing(here, elsewhere, tried, dict(reasons))
 
 
-def _stopped(store: Store, plan: Sequence[Described], plan_id: str) -> dict[int, TrialRecord]:
+def stopped_before(store: Store, plan_id: str) -> dict[int, TrialRecord]:
     """Return the trials, by number, that were stopped when the same sweep was run to its end: they would be again."""
-    if all(described.settings["stop.name"] != "median" for described in plan):
-        return {}
     for sweep in runs_of(store, PLAN_TAG, plan_id):
         if sweep.status == "finished":
-            trials = trials_by_job(store, sweep.run_id).items()
-            return {n: trial for n, trial in trials if trial.status == "stopped" and _is_as_planned(trial, plan[n])}
+            return {n: trial for n, trial in trials_by_job(store, sweep.run_id).items() if trial.status == "stopped"}
     return {}
 
 

@@ -43,6 +43,7 @@ class SearchTrials:
         self._first = first
         self._planned: dict[int, Planned] = {}
         self._known = _in_store(sweep)
+        self._outdone = _stopped_before(sweep)
 
     def has_finished(self, number: int) -> bool:
         """Tell whether this search has trained a suggestion to its end before it was interrupted."""
@@ -101,7 +102,10 @@ class SearchTrials:
             return own
         if self._underway.is_rerun:
             return None
-        done = reuse.ended(self._tried(planned), tested=tested)
+        outdone = self._outdone.get(planned.number)
+        if outdone and not reuse.is_as_planned(outdone, planned.described):
+            outdone = None
+        done = reuse.ended(self._tried(planned), tested=tested) or outdone
         if done is None or not self._link(done, planned):
             return None
         if own:
@@ -160,6 +164,13 @@ def _in_store(sweep: Underway) -> dict[int, TrialRecord]:
     from seedsweep.tracking.reading import trials_by_job
 
     return trials_by_job(sweep.store, sweep.parent.run_id) if sweep.resumed else {}
+
+
+def _stopped_before(sweep: Underway) -> dict[int, TrialRecord]:
+    """Return the trials that others outdid when the same search was run to its end."""
+    from seedsweep import reuse
+
+    return {} if sweep.is_rerun else reuse.stopped_before(sweep.store, sweep.plan_id)
 
 
 def _part(axis: Axis, values: Mapping[str, str]) -> str:

@@ -50,6 +50,7 @@ class Underway:
         store: where its results go.
         directory: its own.
         parent: its run.
+        plan_id: what makes it the same sweep as another one.
         resumed: whether an earlier start of the same sweep left it unfinished.
         starts_over: whether nothing that was trained before this start counts.
         is_rerun: whether nothing that was trained before this sweep counts.
@@ -58,6 +59,7 @@ class Underway:
     store: Store
     directory: Path
     parent: SweepWriter
+    plan_id: str
     resumed: bool
     starts_over: bool
     is_rerun: bool
@@ -219,7 +221,7 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
         log.info("%s %s: %s", "going on with sweep" if before else "sweep", parent.run_id, name)
         try:
             is_rerun = before.is_rerun if before else fresh
-            yield Underway(store, directory, parent, before is not None, fresh, is_rerun)
+            yield Underway(store, directory, parent, identity, before is not None, fresh, is_rerun)
         except (SweepInterrupted, TrialsFailed, CannotWrite):
             raise  # its run is closed, or cannot be
         except BaseException as error:
