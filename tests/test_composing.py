@@ -36,6 +36,8 @@ def loader():
 
 def alike(one, other):
     """Tell whether two configs agree in values, types, flags and what their resolvers have answered."""
+    if isinstance(one, DictConfig) and OmegaConf.get_cache(one) != OmegaConf.get_cache(other):
+        return False
     if type(one) is not type(other):
         return False
     if isinstance(one, DictConfig | ListConfig):

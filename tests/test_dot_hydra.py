@@ -3,6 +3,7 @@
 That this is what Hydra writes, see `test_hydra_job`.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -37,3 +38,15 @@ def test_entries_make_the_whole(tmp_path_factory, job, own):
     for name, content in expected.items():
         whole_text = dot_hydra._yaml(OmegaConf.to_container(content))
         assert (directory / name).read_text(encoding="utf-8") == whole_text
+
+
+@dataclass
+class Either:
+    """What OmegaConf keeps in a node within a node."""
+
+    n: int | str = 1
+    many: list[int | str] = field(default_factory=lambda: [1, "two"])
+
+
+def test_a_value_of_several_types():
+    assert dot_hydra.plain(OmegaConf.structured(Either)) == {"n": 1, "many": [1, "two"]}

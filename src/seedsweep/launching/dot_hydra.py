@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from omegaconf import Container
+from omegaconf import Container, Node
 from omegaconf._utils import get_omega_conf_dumper
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _by_entry(mapping: dict[Any, Any], within: str | None = None) -> str:
     return _head(within) + "".join(map(_entry, entries))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _entry(marshalled: bytes) -> str:
     within, key, value = marshal.loads(marshalled)  # noqa: S302 - by ourselves
     entry = {key: value}
@@ -75,7 +75,8 @@ def _head(within: str | None) -> str:
 def plain(node: Any) -> Any:
     """Return what `OmegaConf.to_container` gives for a config whose interpolations stay as they are."""
     if not isinstance(node, Container):
-        return _name(node._value())  # noqa: SLF001 - `to_container` takes four times as long, for questions not asked here
+        value = node._value()  # noqa: SLF001 - `to_container` takes four times as long, for questions not asked here
+        return plain(value) if isinstance(value, Node) else _name(value)  # a union holds another node
     content = node._content  # noqa: SLF001
     if isinstance(content, dict):
         return {_name(key): plain(child) for key, child in content.items()}

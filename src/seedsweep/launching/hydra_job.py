@@ -8,7 +8,9 @@ and what it leaves in its directory, is the same.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+import os
+import pickle
+from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from hydra import version
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import (
+    JobReturn,
     JobRuntime,
     JobStatus,
     _flush_loggers,
@@ -27,7 +30,7 @@ from omegaconf import OmegaConf, base
 from seedsweep.launching import dot_hydra
 from seedsweep.launching.job_configs import enter, entered, hydra_part, task_part
 from seedsweep.launching.packing import packed
-from seedsweep.launching.results import JobResult, Told, error_of
+from seedsweep.launching.results import Told, error_of
 from seedsweep.trials.collecting import without_collecting
 
 if TYPE_CHECKING:
@@ -63,43 +66,54 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
     with current_config(config):
         with _swiftly():
             output = Path(str(config.hydra.sweep.dir), str(config.hydra.sweep.subdir))
-            directory = output.absolute()
+            directory = Path(os.path.abspath(output))  # noqa: PTH100 - as Hydra: without ".."
             enter(config, directory)
             job = task_part(config)
+            came = JobReturn(list(config.hydra.overrides.task), job)
+            resolved = deepcopy(OmegaConf.get_cache(config))
+            if config.hydra.job.env_set or hydra_context.callbacks.callbacks:  # nobody else asks for it here
+                came.hydra_cfg = hydra_part(entered(load, directory, resolved))
             given = dot_hydra.plain(job)
+            state = _state(job)
         output.mkdir(parents=True, exist_ok=True)
-        with _working_directory(output, chdir=config.hydra.job.chdir) as working_dir:
+        with _working_directory(output, chdir=config.hydra.job.chdir) as came.working_dir:
             with _swiftly():
                 configure_log(config.hydra.job_logging, config.hydra.verbose)
                 if config.hydra.output_subdir is not None:
                     dot_hydra.write(directory / str(config.hydra.output_subdir), given, config.hydra)
-                variables = _variables(config, load, directory)
-            with env_override(variables):
+            # What they refer to is looked for in Hydra's own config alone.
+            with env_override(came.hydra_cfg.hydra.job.env_set if came.hydra_cfg else {}):
                 hydra_context.callbacks.on_job_start(config=config, task_function=task_function)
                 try:
-                    answer, status = task_function(job), JobStatus.COMPLETED
+                    came.return_value = task_function(job)
+                    came.status = JobStatus.COMPLETED
                 except Exception as error:  # noqa: BLE001 - whatever the task raises is what it came to
-                    answer, status = error, JobStatus.FAILED
-            told = Told(
-                status,
-                answer,
-                task_name=JobRuntime.instance().get("name"),
-                working_dir=working_dir,
-                directory=str(directory),
-                resolved=OmegaConf.get_cache(config),
-                changed=None if dot_hydra.plain(job) == given else packed(job),
-            )
+                    came.return_value = error
+                    came.status = JobStatus.FAILED
+            came.task_name = JobRuntime.instance().get("name")
             _flush_loggers()
-            came = JobResult(told, list(config.hydra.overrides.task), load)
             hydra_context.callbacks.on_job_end(config=config, job_return=came)
-    return replace(told, status=came.status, answer=error_of(came))  # a callback may have changed these
+    return Told(
+        came.status,
+        error_of(came),
+        task_name=came.task_name,
+        working_dir=came.working_dir,
+        directory=str(directory),
+        resolved=OmegaConf.get_cache(came.hydra_cfg) if came.hydra_cfg else resolved,
+        changed=None if came.cfg is job and _state(job) == state else _packed(came.cfg),
+    )
 
 
-def _variables(config: Any, load: Callable[[], DictConfig], directory: Path) -> Any:
-    """Return the variables that a job sets; what they refer to is looked for in Hydra's own config alone."""
-    if not config.hydra.job.env_set:
-        return {}
-    return hydra_part(entered(load, directory, OmegaConf.get_cache(config))).hydra.job.env_set
+def _state(job: DictConfig) -> str:
+    """Return what a task or a resolver may change in a config."""
+    return repr((dot_hydra.plain(job), OmegaConf.get_cache(job)))
+
+
+def _packed(config: DictConfig | None) -> bytes | None:
+    """Return a config to send, unless something in it cannot be sent."""
+    with contextlib.suppress(pickle.PicklingError, AttributeError, TypeError):
+        return packed(config)
+    return None
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What of a job's config its task sees, and what is told of the job: the parts into which Hydra divides it."""
+"""The two parts into which Hydra divides a job's config: what its task sees, and Hydra's own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def enter(config: DictConfig, directory: Path) -> None:
 
 
 def entered(load: Callable[[], DictConfig], directory: Path, resolved: Mapping[str, Any]) -> DictConfig:
-    """Return a job's config as it was when its task ran.
+    """Return a job's config as it was when its task began.
 
     Args:
         load: gives it anew, composed and numbered.
@@ -51,7 +51,7 @@ def task_part(config: DictConfig) -> DictConfig:
 
 
 def hydra_part(config: DictConfig) -> DictConfig:
-    """Return what is told of a job, moved out of a config that nobody else needs: Hydra's own, below its key."""
+    """Return Hydra's own part, below its key, moved out of a config that nobody else needs."""
     # Without the flag the node would be copied.
     part = OmegaConf.create({}, flags={"no_deepcopy_set_nodes": True})
     part.hydra = config.hydra

@@ -32,7 +32,7 @@ class Told:
         working_dir: where it ran.
         directory: its own, absolute; None when it never came so far.
         resolved: see `job_configs.entered`.
-        changed: what its task has made of its config, packed; None when that is as it was.
+        changed: its config as its task has left it, packed; None when that is as it was.
     """
 
     status: JobStatus
@@ -64,13 +64,15 @@ class JobResult(JobReturn):
         self.status = told.status
         self.return_value = told.answer
         self.traceback = told.traceback
-        self._told = told
+        self._directory = told.directory
+        self._resolved = told.resolved
+        self._changed = None if told.changed is None else kept(told.changed)
         self._load = load
 
     @property
     def cfg(self) -> DictConfig:  # type: ignore[override]
         """The job's config, without Hydra's own."""
-        return task_part(self._config()) if self._told.changed is None else unpacked(self._told.changed)
+        return task_part(self._config()) if self._changed is None else self._changed()
 
     @property
     def hydra_cfg(self) -> DictConfig:  # type: ignore[override]
@@ -78,9 +80,9 @@ class JobResult(JobReturn):
         return hydra_part(self._config())
 
     def _config(self) -> DictConfig:
-        if self._told.directory is None:
+        if self._directory is None:
             return self._load()
-        return entered(self._load, Path(self._told.directory), self._told.resolved)
+        return entered(self._load, Path(self._directory), self._resolved)
 
 
 def kept(packed_config: bytes) -> Callable[[], DictConfig]:

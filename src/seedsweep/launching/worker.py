@@ -154,5 +154,5 @@ def _pickled(told: Told) -> bytes:
     except Exception as problem:  # noqa: BLE001 - whatever the task returned or raised need not pickle
         text = "".join(traceback.format_exception(told.answer)) if told.status is JobStatus.FAILED else repr(problem)
         error = RuntimeError(f"what the task gave back cannot be sent to the parent: {text}")
-        return bytes(cloudpickle.dumps(replace(told, status=JobStatus.FAILED, answer=error)))
+        return bytes(cloudpickle.dumps(replace(told, status=JobStatus.FAILED, answer=error, resolved={})))
     return pickled
