@@ -6,6 +6,7 @@ The sweep and the worker describe a trial with the same words, whoever of them c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ def describe(
     """
     basis: Any = {"dataset_sha256": dataset_sha256, "versions": computes.versions, "device": computes.device}
     identity = trial_id(trial, **basis)
-    releases = {**computes.versions, "seedsweep": metadata.version("seedsweep")}
+    releases = {**computes.versions, "seedsweep": _own_release()}
     return Described(
         trial_id=identity,
         training_id=training_id(trial, **basis),
@@ -87,6 +88,11 @@ def describe(
             **{name: str(number) for name, number in (search or {}).items()},
         },
     )
+
+
+@cache
+def _own_release() -> str:
+    return metadata.version("seedsweep")
 
 
 def row_tags(row: NamedRow) -> dict[str, str]:

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from seedsweep.app import load_checked, reproduce_command
@@ -216,8 +215,8 @@ class TrialPlanner:
 
 
 def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], number: int) -> _Checked:
-    with open_dict(composed):
-        composed.hydra.job.id = composed.hydra.job.num = number
+    job: Any = composed.hydra.job
+    job.id, job.num = str(number), number
     _check_environment(composed)
     with current_config(composed):
         run = read_config(composed)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,6 +173,7 @@ def seed_generators(seed: int, epoch: int) -> None:
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
 
 
+@cache
 def is_installed(backend: str) -> bool:
     """Tell whether a backend can be imported, without importing it."""
     try:
