@@ -3,13 +3,22 @@
 from types import SimpleNamespace
 
 import pytest
+from conftest import CONF, ROOT
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from hypothesis import example, given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from seedsweep.config import register_resolvers
 from seedsweep.errors import BadInput
+from seedsweep.planning import TrialPlanner
+from seedsweep.search_checks import check_space
 from seedsweep.searching.messages import Dimension
 from seedsweep.searching.space import read_space
+from seedsweep.searching.wanted import Wanted
 
 GROUPS = SimpleNamespace(get_group_options=lambda _group, results_filter: ["conv1", "conv2", "mlp"])  # noqa: ARG005
 
@@ -152,3 +161,28 @@ def test_a_text_of_another_space_is_none_of_this(text, number):
     """Outside of the bounds, of another kind, or not in the list."""
     with pytest.raises(ValueError, match=r".*"):
         only_axis(text).number(number)
+
+
+def searches():
+    """The named sweeps that are searches."""
+    files = {path.stem: OmegaConf.load(path).hydra.sweeper for path in sorted((ROOT / "sweeps").glob("*.yaml"))}
+    return {name: sweeper for name, sweeper in files.items() if "algorithm" in sweeper}
+
+
+@pytest.mark.parametrize("name", searches())
+@pytest.mark.usefixtures("hydra_restore_singletons")
+def test_every_named_search_spans_what_can_be_trained(name):
+    """Each value of each axis, on the images that are always there."""
+    register_resolvers()
+    sweeper = searches()[name]
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="sweep"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", [f"sweeps={name}"], run_mode=RunMode.MULTIRUN)
+        told = [*(f"{key}={value}" for key, value in sweeper.params.items()), "data=mnist5k"]
+        space = read_space(OverridesParser.create(config_loader=loader).parse_overrides(told))
+        wanted = Wanted.from_config(config.hydra.sweeper)
+        plans = check_space(TrialPlanner(config, loader, list), space, wanted)
+
+    assert {axis.key for axis in space.axes} < set(sweeper.params) | {"data"}
+    assert wanted.algorithm == sweeper.algorithm
+    assert len(plans) > len(space.axes)
