@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,12 +13,15 @@ from seen import HOSTILE, assert_readable, drawn, own_texts, words
 
 from seedsweep.reporting.pictures import small_multiples
 from seedsweep.reporting.pictures.canvas import plain
+from seedsweep.reporting.pictures.comparable import only_while_training
 from seedsweep.reporting.pictures.curves import curves_figure, draw_curves
 from seedsweep.reporting.pictures.labels import fitted, inches, one_line
 from seedsweep.reporting.pictures.seeds import VariantCurves, band
 from seedsweep.reporting.pictures.styles import STYLES
 from seedsweep.reporting.pictures.variant_curves import draw_variant_curves, variant_curves_figure
 from seedsweep.trials.record import EpochMetrics
+
+WHY = ["dropout is active", "images are moved"]
 
 
 def epoch(number, accuracy, loss=0.1):
@@ -57,13 +61,28 @@ def test_curves_are_named_after_the_images_that_they_were_measured_on(name):
     assert legend[:2] == ["training", name]
 
 
-@pytest.mark.parametrize("dropout", [True, False])
-def test_dropout_is_why_two_curves_cannot_be_compared(dropout):
-    """It says so where there is dropout, and only there."""
-    assert (
-        any("dropout is active" in text for text in words(curves_figure(learning(), title="x", dropout=dropout)))
-        == dropout
-    )
+@pytest.mark.parametrize(
+    ("told", "reasons"),
+    [
+        ({}, "dropout is active"),
+        ({"model.conv_dropout": "0", "model.dense_dropout": "[0.0, 0]"}, ""),
+        ({"model.conv_dropout": 0.0, "model.dense_dropout": [0, 0.5]}, "dropout is active"),
+        ({"data.augment.rotate": "10.0"}, "dropout is active and images are moved"),
+        ({"model.conv_dropout": 0, "model.dense_dropout": [], "data.augment.shift": 2}, "images are moved"),
+        ({"model.conv_dropout": 0, "model.dense_units": []}, ""),
+    ],
+    ids=str,
+)
+def test_why_two_curves_cannot_be_compared(told, reasons):
+    """It says so where there is dropout, or where images are moved, and only there."""
+    usual = {"model.conv_dropout": "0.25", "model.dense_dropout": "0.5", "model.dense_units": "[128]"}
+    why = only_while_training({**usual, "data.augment.shift": "0.0", **told})
+    for figure in (
+        curves_figure(learning(), title="x", only_while_training=why),
+        variant_curves_figure([VariantCurves("a", [learning()])], title="x", only_while_training=why),
+    ):
+        said = re.findall(r"values: (.*?) while the first", " ".join(" ".join(words(figure)).split()))
+        assert said == [reasons] * bool(reasons)
 
 
 def test_accuracies_that_rise_far_are_shown_twice():
@@ -106,7 +125,7 @@ EPOCHS = {
 @pytest.mark.parametrize("name", EPOCHS)
 def test_curves_can_be_read_whatever_they_are(name):
     """No two labels overlap, none is cut off."""
-    assert_readable(curves_figure(EPOCHS[name], title="conv3 · adam", dropout=True))
+    assert_readable(curves_figure(EPOCHS[name], title="conv3 · adam", only_while_training=WHY))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -214,7 +233,7 @@ CROWDS = {
 @pytest.mark.parametrize("name", CROWDS)
 def test_variants_can_be_read_whatever_they_are(name):
     """No two labels overlap, none is cut off."""
-    assert_readable(variant_curves_figure(CROWDS[name], title="a sweep", dropout=True))
+    assert_readable(variant_curves_figure(CROWDS[name], title="a sweep", only_while_training=WHY))
 
 
 @settings(max_examples=40, deadline=None)

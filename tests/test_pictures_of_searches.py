@@ -49,6 +49,16 @@ def test_a_wide_range_is_drawn_by_ratios_with_plain_numbers():
     assert "0.01" in words(figure)
 
 
+def test_the_values_of_a_list_stand_side_by_side():
+    """Each where its own number is, also numbers that lie far apart, and one that nothing was tried beside."""
+    axes = {"batch_size": lambda n: ["32", "512", "128"][n % 3], "data.augment.shift": lambda _: "2"}
+    figure = search_figure(ranking([0.9, 0.8, 0.7, 0.6], axes=axes), title="x")
+    ticks = [[text.get_text() for text in panel.get_xticklabels()] for panel in figure.axes[1:]]
+    assert ticks == [["32", "128", "512"], ["2"]]
+    places = sorted({line.get_xdata()[0] for line in figure.axes[1].get_lines()})
+    assert places == [0, 1, 2]
+
+
 def test_whoever_lies_far_below_does_not_flatten_the_rest():
     """It stands as a triangle at the edge, and the picture says so."""
     figure = search_figure(ranking([0.9, 0.91, 0.92, 0.93, 0.1]), title="x")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from omegaconf import OmegaConf
 
+from seedsweep.reporting.pictures.comparable import only_while_training
 from seedsweep.reporting.pictures.curves import draw_curves
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _draw(directory: Path, trial: Trial, name: str, trained: Trained, epochs: Se
         title=name,
         path=directory / "curves.png",
         validated_on="test" if trial.data.validation == "test" else "validation",
-        dropout=trial.model.has_dropout,
+        only_while_training=only_while_training(trial.settings()),
     )
     if missing := trained.draw(directory / "diagram.png"):
         _say_once(f"no diagram of the networks: {missing}; their layers stand in model.txt")

@@ -161,6 +161,7 @@ def _ends(interval: Any) -> tuple[float, float] | None:
 def _draw_curves(
     store: Store, sweep: SweepRecord, table: Table, trials: dict[str, TrialRecord], directory: Path
 ) -> Path:
+    from seedsweep.reporting.pictures.comparable import only_while_training
     from seedsweep.reporting.pictures.seeds import VariantCurves
     from seedsweep.reporting.pictures.small_multiples import MOST
     from seedsweep.reporting.pictures.variant_curves import draw_variant_curves
@@ -178,14 +179,11 @@ def _draw_curves(
         title=table.title,
         path=path,
         validated_on="test" if validations == {"test"} else "validation",
-        dropout=any(_has_dropout(trial) for trial in sweep.trials),
+        only_while_training=sorted(
+            {reason for trial in sweep.trials for reason in only_while_training(trial.settings)}
+        ),
     )
     return path
-
-
-def _has_dropout(trial: TrialRecord) -> bool:
-    rates = f"{trial.settings['model.conv_dropout']},{trial.settings['model.dense_dropout']}"
-    return any(float(rate) > 0 for rate in rates.replace("[", "").replace("]", "").split(",") if rate)
 
 
 def _draw_images(images: dataset.Dataset, directory: Path) -> list[Path]:

@@ -103,11 +103,6 @@ class Architecture:
         """The dropped fraction after each hidden dense layer."""
         return _each(self.dense_dropout, len(self.dense_units))
 
-    @property
-    def has_dropout(self) -> bool:
-        """Whether anything is dropped while it is trained."""
-        return self.conv_dropout > 0 or any(rate > 0 for rate in self.dense_rates)
-
     def check_fits(self, height: int, width: int) -> None:
         """Check that an image survives all convolutions and poolings.
 

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from seedsweep.reporting.pictures import panels
 from seedsweep.reporting.pictures.canvas import blank, plain, write
+from seedsweep.reporting.pictures.comparable import comparable_notes
 from seedsweep.reporting.pictures.labels import fitted
 from seedsweep.reporting.pictures.legends import legend_below
 
@@ -34,7 +35,7 @@ def draw_curves(
     title: str,
     path: Path,
     validated_on: str = "validation",
-    dropout: bool = False,
+    only_while_training: Sequence[str] = (),
 ) -> None:
     """Write the curves of a trial as a picture.
 
@@ -43,17 +44,21 @@ def draw_curves(
         title: what stands above them.
         path: a .png file.
         validated_on: what the images are called that it was measured on after each epoch; "test" if it was those.
-        dropout: whether the network has any, which is why its two curves cannot be compared.
+        only_while_training: see `comparable`; why its two curves cannot be compared.
 
     Raises:
         OSError: there is no room.
     """
-    write(curves_figure(epochs, title=title, validated_on=validated_on, dropout=dropout), path)
+    write(curves_figure(epochs, title=title, validated_on=validated_on, only_while_training=only_while_training), path)
 
 
 @plain()
 def curves_figure(
-    epochs: Sequence[EpochMetrics], *, title: str, validated_on: str = "validation", dropout: bool = False
+    epochs: Sequence[EpochMetrics],
+    *,
+    title: str,
+    validated_on: str = "validation",
+    only_while_training: Sequence[str] = (),
 ) -> Figure:
     """Return the picture that `draw_curves` writes.
 
@@ -87,7 +92,8 @@ def curves_figure(
         (Line2D([], [], markersize=4, **VALIDATION), validated_on),
         *([panels.guide_entry()] if guided else []),
     ]
-    legend_below(figure, entries, _notes(steps, values, validated_on, dropout=dropout))
+    notes = [*_notes(steps, values), *comparable_notes(only_while_training, validated_on)]
+    legend_below(figure, entries, notes)
     return figure
 
 
@@ -105,7 +111,7 @@ def _plot(axes: Axes, steps: list[int], pair: list[NDArray[np.float64]]) -> None
     panels.scale_epochs(axes, max(steps, default=1))
 
 
-def _notes(steps: list[int], values: dict[str, NDArray[np.float64]], validated_on: str, *, dropout: bool) -> list[str]:
+def _notes(steps: list[int], values: dict[str, NDArray[np.float64]]) -> list[str]:
     notes = []
     if not steps:
         notes.append("No epoch was finished.")
@@ -114,9 +120,4 @@ def _notes(steps: list[int], values: dict[str, NDArray[np.float64]], validated_o
     ]
     if broken:
         notes.append(f"Not every value of epoch {broken[0]} is a number: gaps are NaN or infinite, not forgotten.")
-    if dropout:
-        notes.append(
-            f"Do not compare the values of the training and {validated_on} curves: dropout is active while the first"
-            " are measured, and not while the second are."
-        )
     return notes

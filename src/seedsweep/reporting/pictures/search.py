@@ -33,6 +33,8 @@ _BEYOND: dict[bool, dict[str, Any]] = {
 }
 # A range whose ends differ by more than this is drawn with equal ratios equally far apart.
 _LOG_FROM = 50.0
+# Up to so many values of a list stand side by side, also where they are numbers.
+_FEW = 6
 
 
 def draw_search(ranking: Ranking, *, title: str, path: Path) -> None:
@@ -97,15 +99,16 @@ def _fill_progress(panel: Axes, ranking: Ranking) -> None:
 
 def _fill_axis(panel: Axes, ranking: Ranking, axis: str) -> None:
     """Draw the score by one setting."""
-    texts = [row.values[axis] for row in ranking.rows if row.score is not None]
+    known = [row for row in ranking.rows if row.score is not None]
+    texts = [row.values[axis] for row in known]
     numbers = _numbers(texts)
-    if numbers is None:
-        choices = sorted(dict.fromkeys(texts))
-        points = [(float(choices.index(row.values[axis])), row) for row in ranking.rows if row.score is not None]
+    choices = sorted(dict.fromkeys(texts), key=None if numbers is None else float)
+    if numbers is None or len(choices) <= min(_FEW, len(texts) - 1):  # a list of values, of which some were tried twice
+        points = [(float(choices.index(row.values[axis])), row) for row in known]
         panel.set_xticks(range(len(choices)), [fitted(choice, 1.2, _SIZE) for choice in choices], fontsize=_SIZE)
         panel.set_xlim(-0.5, len(choices) - 0.5)
     else:
-        points = [(float(row.values[axis]), row) for row in ranking.rows if row.score is not None]
+        points = [(float(row.values[axis]), row) for row in known]
         if min(numbers, default=0) > 0 and max(numbers) / min(numbers) > _LOG_FROM:
             panel.set_xscale("log")
             panel.xaxis.set_major_locator(LogLocator(numticks=5))

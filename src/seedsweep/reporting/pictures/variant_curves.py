@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from seedsweep.reporting.pictures import panels
 from seedsweep.reporting.pictures.canvas import blank, plain, write
+from seedsweep.reporting.pictures.comparable import comparable_notes
 from seedsweep.reporting.pictures.labels import fitted, one_line
 from seedsweep.reporting.pictures.legends import legend_below
 from seedsweep.reporting.pictures.seeds import band, spell_seeds
@@ -37,7 +38,7 @@ def draw_variant_curves(
     title: str,
     path: Path,
     validated_on: str = "validation",
-    dropout: bool = False,
+    only_while_training: Sequence[str] = (),
 ) -> None:
     """Write the curves of variants as a picture: means over seeds, and bands from the lowest to the highest seed.
 
@@ -47,25 +48,30 @@ def draw_variant_curves(
         title: what stands above them.
         path: a .png file.
         validated_on: what the images are called that were measured after each epoch; "test" if it was those.
-        dropout: whether any of the networks has it.
+        only_while_training: see `comparable`, of any of the networks.
 
     Raises:
         OSError: there is no room.
     """
-    write(variant_curves_figure(variants, title=title, validated_on=validated_on, dropout=dropout), path)
+    write(
+        variant_curves_figure(
+            variants, title=title, validated_on=validated_on, only_while_training=only_while_training
+        ),
+        path,
+    )
 
 
 @plain()
 def variant_curves_figure(
-    variants: Sequence[VariantCurves], *, title: str, validated_on: str = "validation", dropout: bool = False
+    variants: Sequence[VariantCurves],
+    *,
+    title: str,
+    validated_on: str = "validation",
+    only_while_training: Sequence[str] = (),
 ) -> Figure:
     """Return the picture that `draw_variant_curves` writes: columns are quantities, rows are kinds of images."""
     notes = ["Lines are means over seeds; bands reach from the lowest to the highest seed."]
-    if dropout:
-        notes.append(
-            f"Do not compare training with {validated_on} values: dropout is active while the first are measured,"
-            " and not while the second are."
-        )
+    notes += comparable_notes(only_while_training, validated_on)
     if len(variants) > len(STYLES):
         return small_multiples_figure(variants, title=title, validated_on=validated_on, notes=notes)
     return _overlaid(variants, title, ("training", validated_on), notes)
