@@ -9,6 +9,7 @@ from dataclasses import astuple, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from seedsweep.reporting.formats import FORMATS, latex_text, markdown_text, spreadsheet_text
 from seedsweep.reporting.statistics import Summary, summarize
@@ -152,10 +153,11 @@ def test_a_confirmation_that_is_not_done_does_not_look_done():
 
 
 def test_the_heading_says_what_the_numbers_rest_on():
-    """Data, validation, training, hardware, versions and the sweep's id."""
+    """Data, validation, training, settings, hardware, versions and the sweep's id."""
     heading = dict(table(trial(0.9, seed=2), trial(0.9, seed=10), trial(0.9, seed=1)).heading)
     assert heading["Data"] == TAGS["dataset"]
     assert "seeds: 1, 2, 10" in heading["Training"]
+    assert heading["Settings"] == "model=conv3, opt=adam"
     assert heading["Hardware"].startswith(TAGS["hardware"])
     assert "0123456789abcdef" in heading["Sweep"]
 
@@ -226,7 +228,8 @@ def test_a_hostile_name_breaks_no_format(name, form):
         ("a|b", "a\\|b"),
         ("<b>", "\\<b>"),
         ("a\n b", "a b"),
-        ("[x]!`&", "\\[x\\]\\!\\`\\&"),
+        ("[x]!`&", "[x]\\!\\`\\&"),
+        ("[32,32]: [x](y) [z][x] [x]: y", "[32,32\\]: [x\\](y) [z\\][x] [x\\]: y"),
         ("\\", "\\\\"),
         ("a_b _c_ d__e", "a_b \\_c\\_ d\\_\\_e"),
     ],
@@ -234,6 +237,13 @@ def test_a_hostile_name_breaks_no_format(name, form):
 def test_markdown_is_escaped(text, escaped):
     """What would be markup is shown as it is."""
     assert markdown_text(text) == escaped
+
+
+@given(st.text("[]()!<>:^\\`*_ ax\n", max_size=20))
+def test_markdown_makes_no_link_of_any_text(text):
+    """Read by a parser: what comes out is words."""
+    found = {token.type for token in MarkdownIt("commonmark").parseInline(f"- {markdown_text(text)}")[0].children}
+    assert found <= {"text", "text_special"}
 
 
 @given(st.text())
@@ -251,6 +261,7 @@ def test_json_has_every_number_unrounded():
     """What a program reads is not what a person reads."""
     read = json.loads(FORMATS["json"](table(trial(0.123456789))))
     assert read["rows"][0]["test"]["mean"] == 0.123456789
+    assert read["rows"][0]["settings"] == SETTINGS
 
 
 def test_a_sweep_without_trials_is_still_a_table():

@@ -71,9 +71,10 @@ def _sections(table: Table) -> list[tuple[str, list[dict[str, str]]]]:
 def markdown_text(text: str) -> str:
     r"""Escape what Markdown would read as markup; a newline would end the row.
 
-    An underscore within a word is none, and most names of settings have one.
+    An underscore within a word is none, and most names of settings have one; nor is a bracket, as in `[32,32,64]`,
+    unless an address follows, or what refers to one.
     """
-    return re.sub(r"([\\|<&\[\]!`*]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\|<&!`*]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", " ".join(text.split()))
 
 
 def to_markdown(table: Table) -> str:

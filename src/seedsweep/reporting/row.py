@@ -98,6 +98,7 @@ class Row:
         train_seconds: mean wall time of the epochs; None when no trial finished.
         note: what a reader must know of it, and what happened to the trials that did not finish.
         hardware: that the finished trials were trained on.
+        settings: what its trials share, by dotted path: all but the seed.
         trials: the runs of the finished ones.
         is_selected: whether others of its trials were stopped for being worse, which makes its mean too good.
         has_failed: whether others of its trials failed.
@@ -116,6 +117,7 @@ class Row:
     train_seconds: float | None
     note: str
     hardware: str
+    settings: Mapping[str, str]
     trials: tuple[str, ...]
     is_selected: bool
     has_failed: bool
@@ -149,6 +151,7 @@ def row_of(variant: Variant, scores: Scores, compared: Comparisons) -> Row:
         train_seconds=fmean(trial.metrics["train_seconds"] for trial in finished) if finished else None,
         note="; ".join(filter(None, (tags.get("row_note", ""), _ended_early(finished), _unfinished(variant.trials)))),
         hardware="; ".join(dict.fromkeys(trial.tags["hardware"] for trial in finished if "hardware" in trial.tags)),
+        settings={name: value for name, value in variant.trials[0].settings.items() if name != "seed"},
         trials=tuple(trial.run_id for trial in finished),
         is_selected=variant.is_selected and bool(finished),
         has_failed=bool(finished) and any(trial.status == "failed" for trial in variant.trials),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from seedsweep.reporting.power import MOST_SEEDS, POWER
 from seedsweep.reporting.ranking import is_suggestion
+from seedsweep.reporting.recipe import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,10 +33,12 @@ def heading(sweep: SweepRecord, ranking: Ranking | None) -> tuple[tuple[str, str
     seeds = ", the winner's: ".join(all_of("seed", trials) for trials in (searched, fresh) if trials)
     epochs, batch = all_of("epochs"), all_of("batch_size")
     splits = all_of("data.validation").replace("holdout", "a tenth of the training images, held out")
+    shared = recipe([trial.settings for trial in sweep.trials])
     return (
         ("Data", tagged("dataset")),
         ("Validation", splits.replace("test", "the test images themselves")),
         ("Training", f"epochs: {epochs}; seeds: {seeds}; batch size: {batch}; {all_of('precision')}"),
+        *([("Settings", shared)] if shared else []),
         ("Hardware", f"{tagged('hardware')}; CPU threads a trial: {all_of('threads')}"),
         ("Versions", tagged("versions")),
         ("Sweep", f"{sweep.run_id}, {sweep.started}"),
