@@ -90,3 +90,13 @@ def test_without_a_terminal_progress_is_told_once_a_minute(monkeypatch, capsys):
         "started  second  on core 0",
         "so far   1 of 3 trials, 1 running, about 8 min left",
     ]
+
+
+def test_what_every_worker_says_is_said_once(capsys):
+    """And anything else as often as it is said."""
+    screen = Screen(2)
+    for once in (True, True, False, False):
+        record = logging.LogRecord("x", logging.WARNING, "x", 1, "no diagram" if once else "again", (), None)
+        record.seedsweep_once = once
+        screen.show(record)
+    assert capsys.readouterr().out.split("\n") == ["no diagram", "again", "again", ""]

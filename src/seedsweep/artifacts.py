@@ -72,8 +72,8 @@ def _draw(directory: Path, trial: Trial, name: str, trained: Trained, epochs: Se
 
 @lru_cache
 def _say_once(words: str) -> None:
-    """Log what holds for all trials of a process with the first of them."""
-    log.warning(words)
+    """Log what holds for all trials of a sweep with the first of them, as far as this process knows."""
+    log.warning(words, extra={"seedsweep_once": True})
 
 
 def _nested(settings: dict[str, object]) -> DictConfig:

@@ -58,7 +58,8 @@ class _Left(ProgressColumn):
 class Screen:
     """Shows the progress of a launch, and every record that a worker logs.
 
-    Records with an attribute `seedsweep_epoch` (job number, epoch, epochs) move a bar and are not printed.
+    Records with an attribute `seedsweep_epoch` (job number, epoch, epochs) move a bar and are not printed. Of those
+    with `seedsweep_once`, which each worker may say, the first is printed.
     Without a terminal there are no bars: a line for each start, what the trials log, and at most once a minute, when
     an epoch has ended, how far the launch has come.
     """
@@ -81,6 +82,7 @@ class Screen:
         self._lock = threading.Lock()
         self._all = self._bars.add_task("trials", total=total, is_all=True)
         self._running: dict[int, TaskID] = {}
+        self._said_once: set[str] = set()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -128,7 +130,8 @@ class Screen:
         """Show what a worker logged."""
         epoch = getattr(record, "seedsweep_epoch", None)
         if epoch is None:
-            self._print(record.getMessage(), _COLOURS.get(record.levelno, ""))
+            if self._is_news(record):
+                self._print(record.getMessage(), _COLOURS.get(record.levelno, ""))
             return
         job, done, total = epoch
         with self._lock:
@@ -136,6 +139,14 @@ class Screen:
                 self._bars.update(self._running[job], completed=done, total=total)
                 self._pace.epoch(job, done, total, time.monotonic())
         self._tell()
+
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        if not getattr(record, "seedsweep_once", False):
+            return True
+        with self._lock:
+            known = len(self._said_once)
+            self._said_once.add(record.getMessage())
+            return len(self._said_once) > known
 
     def _tell(self) -> None:
         """Say how far the launch has come, where no bars show it and nothing was said of it for a while."""
