@@ -54,7 +54,7 @@ CASES = [
     (["opt=adm"], "no opt 'adm'; available: adadelta, adam", "opt=adam"),
     (["model=null"], "a group cannot be null", "model="),
     (["-m", "hydra/launcher=nope"], "no hydra/launcher 'nope'; available: basic,", "hydra/launcher="),
-    (["-m", "sweeps=nope"], "no sweep 'nope'; available: depth", "sweeps=…, one of these"),
+    (["-m", "sweeps=nope"], "no sweep 'nope'; available: best, depth", "sweeps=…, one of these"),
     (["-m", "sweeps=depth,optimizers"], "a command runs one", "python sweep.py -m sweeps=depth"),
     (["-m", "sweeps=[depth,optimizers]"], "a command runs one", "python sweep.py -m sweeps=depth"),
     (["-m", "sweeps=wiki", "hydra.sweeper.only=[w99]"], "no row 'w99'; the rows are w01,", "hydra.sweeper.only=[w0"),
