@@ -166,6 +166,45 @@ def test_ctrl_c_keeps_what_is_whole(ray_sweep, tally):
 
 @pytest.mark.full
 @needs_own_disks
+def test_what_the_pool_has_begun_is_finished_here(ray_sweep, ledger):
+    """On nodes that see nothing of its disk, from the checkpoints that it left."""
+    trying = ray_sweep(range(1, 5))
+    here = trying.arguments
+    elsewhere = (RAY, "hydra.launcher.address=", "hydra.launcher.runtime_env=")
+    trying.arguments = [word for word in here if not word.startswith(elsewhere)]
+    trying.environment["LEDGER"] = str(ledger)
+    with trying.started() as driver:
+        trying.wait_for_epochs(6)
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(60) == 130, trying.output
+    trying.arguments = here
+    assert trying.run() == 0, trying.output
+    assert "going on with sweep" in trying.output
+    assert "goes on after epoch" in trying.output
+    trying.check_whole()
+    assert trying.repeated() <= 2
+
+
+@pytest.mark.full
+@needs_own_disks
+def test_this_package_travels(cluster):
+    """Nodes run the code of the machine on which a sweep was typed, and not their own."""
+    asked = """
+import sys
+from seedsweep.launching.ray_cluster import Needs, find_slots, own_code
+slots = find_slots(sys.argv[1], Needs(1, 0, None, {}), None, own_code(), {})
+def question():
+    import seedsweep, hydra_plugins.seedsweep
+    return seedsweep.__file__, hydra_plugins.seedsweep.__file__
+print(*slots[0].ask(question))
+"""
+    command = [sys.executable, "-c", asked, cluster.address]
+    told = subprocess.run(command, env=cluster.environment, check=True, capture_output=True, text=True).stdout
+    assert [("runtime_resources" in place) for place in told.split()[-2:]] == [True, True]
+
+
+@pytest.mark.full
+@needs_own_disks
 @pytest.mark.parametrize("way", ["client", "auto"])
 def test_every_way_to_join(ray_sweep, cluster, way):
     """From outside through Ray's client, and without naming what this machine knows."""

@@ -1,8 +1,8 @@
-"""Runs one job as `hydra.core.utils.run_job` does, in a third of the time.
+"""Runs one job as `hydra.core.utils.run_job` does, in a fraction of the time.
 
-Hydra copies the whole config of a job five times, node by node. Here it is unpickled once more instead, which costs a
-sixth of a copy; and the interpolations, whose texts are those of the job before, are not parsed again. What a job sees,
-and what it leaves in its directory, is the same.
+Hydra copies the whole config of a job five times, node by node. Here what the task sees of it is copied once, and
+the interpolations, whose texts are those of the job before, are not parsed again. What a job sees, and what it leaves
+in its directory, is the same.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
             if config.hydra.job.env_set or hydra_context.callbacks.callbacks:  # nobody else asks for it here
                 came.hydra_cfg = hydra_part(entered(load, directory, resolved))
             given = dot_hydra.plain(job)
-            state = _state(job)
+            state = _state(given, job)
         output.mkdir(parents=True, exist_ok=True)
         with _working_directory(output, chdir=config.hydra.job.chdir) as came.working_dir:
             with _swiftly():
@@ -100,13 +100,13 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
         working_dir=came.working_dir,
         directory=str(directory),
         resolved=OmegaConf.get_cache(came.hydra_cfg) if came.hydra_cfg else resolved,
-        changed=None if came.cfg is job and _state(job) == state else _packed(came.cfg),
+        changed=None if came.cfg is job and _state(dot_hydra.plain(job), job) == state else _packed(came.cfg),
     )
 
 
-def _state(job: DictConfig) -> str:
-    """Return what a task or a resolver may change in a config."""
-    return repr((dot_hydra.plain(job), OmegaConf.get_cache(job)))
+def _state(plain: Any, job: DictConfig) -> str:
+    """Return what a task or a resolver may change in a config: its values, and the answers that are kept."""
+    return repr((plain, OmegaConf.get_cache(job)))
 
 
 def _packed(config: DictConfig | None) -> bytes | None:

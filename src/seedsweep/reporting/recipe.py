@@ -28,7 +28,8 @@ _MOST_CHOICES = 8
 def recipe(trials: Sequence[Mapping[str, str]]) -> str:
     """Return the settings that all trials share, then those by which the choices of a group differ.
 
-    What is off, and what is usual, is left out; so is what takes several values within a choice: it is in the names.
+    What is off, and what is usual, is left out; so is what takes several values within a choice: it is in the names,
+    or what the title of a named row stands for.
 
     Args:
         trials: the settings of each, by dotted path.
