@@ -126,7 +126,7 @@ def test_what_failed_stands_last_with_its_reason():
 def test_what_is_not_in_the_table_is_said():
     """An interrupted sweep's table is not taken for a whole one; reused trials are said too."""
     notes = table(trial(0.9), trial(0.9, seed=2), planned=5).footnotes
-    assert notes[0] == "3 of 5 trials are not in this table: they were not started yet."
+    assert notes[0] == "3 of 5 trials are not in this table: they have no run in MLflow (yet)."
     reused = replace(trial(0.9, seed=2), tags={**TAGS, "reused_from": "x"})
     assert "1 of these trials was trained for an earlier sweep" in table(trial(0.9), reused).footnotes[0]
 

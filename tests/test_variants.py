@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedsweep.trials.variants import Told, name_variants, spell, variant_key
+from seedsweep.trials.typed import spell
+from seedsweep.trials.variants import Told, name_variants, variant_key
 
 IMAGES = "ab" * 32
 

@@ -53,11 +53,11 @@ def _table(chosen: argparse.Namespace) -> None:
     from seedsweep.report import table_from
     from seedsweep.reporting.formats import FORMATS as WRITERS
     from seedsweep.tracking.reading import find_sweep
-    from seedsweep.tracking.store import existing_store
+    from seedsweep.tracking.store import reading
 
     form = chosen.format or _format_of(chosen.output)
-    store = existing_store(chosen.uri, chosen.experiment)
-    text = WRITERS[form](table_from(store, find_sweep(store, chosen.sweep), chosen.baseline))
+    with reading(chosen.uri, chosen.experiment) as store:
+        text = WRITERS[form](table_from(store, find_sweep(store, chosen.sweep), chosen.baseline))
     if chosen.output:
         _write(chosen.output, text)
     else:
@@ -84,21 +84,21 @@ def _report(chosen: argparse.Namespace) -> None:
     from seedsweep.report import draw_pictures, table_from
     from seedsweep.reporting.formats import FORMATS as WRITERS
     from seedsweep.tracking.reading import find_sweep
-    from seedsweep.tracking.store import existing_store
+    from seedsweep.tracking.store import reading
 
-    store = existing_store(chosen.uri, chosen.experiment)
-    sweep = find_sweep(store, chosen.sweep)
-    table = table_from(store, sweep, chosen.baseline)
-    try:
-        chosen.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(error, chosen.output) from error
-    for form, writer in WRITERS.items():
-        _write(chosen.output / f"table.{EXTENSIONS.get(form, form)}", writer(table))
-    try:
-        draw_pictures(store, sweep, table, chosen.output)
-    except OSError as error:
-        raise _unwritable(error, chosen.output) from error
+    with reading(chosen.uri, chosen.experiment) as store:
+        sweep = find_sweep(store, chosen.sweep)
+        table = table_from(store, sweep, chosen.baseline)
+        try:
+            chosen.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(error, chosen.output) from error
+        for form, writer in WRITERS.items():
+            _write(chosen.output / f"table.{EXTENSIONS.get(form, form)}", writer(table))
+        try:
+            draw_pictures(store, sweep, table, chosen.output)
+        except OSError as error:
+            raise _unwritable(error, chosen.output) from error
 
 
 def _write(path: Path, text: str) -> None:

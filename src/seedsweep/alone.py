@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ from hydra.core.hydra_config import HydraConfig
 
 from seedsweep import reuse
 from seedsweep.app import train_tracked
-from seedsweep.errors import TimedOut, TrialCrashed
+from seedsweep.errors import CannotWrite, TimedOut, TrialCrashed
 from seedsweep.reporting.table import table_of
+from seedsweep.tracking.answers import are_gone
 from seedsweep.tracking.delivery import Courier
 from seedsweep.tracking.journal import Outbox
 from seedsweep.tracking.reading import read_sweep
@@ -43,18 +44,26 @@ def train_alone(run: RunConfig, dataset: Dataset, described: Described) -> dict[
         CannotWrite: its run cannot be kept.
     """
     log.info("data: %s", dataset.description)
-    store = open_store(run.tracking.uri, run.tracking.experiment)
+    with closing(open_store(run.tracking.uri, run.tracking.experiment)) as store:
+        return _train(store, run, dataset, described)
+
+
+def _train(store: Store, run: RunConfig, dataset: Dataset, described: Described) -> dict[str, float]:
     reuse.mend(store)
-    earlier = [] if run.execution.rerun else reuse.earlier_runs(store, described.trial_id)
-    if done := reuse.ended(earlier):
+    rerun = run.execution.rerun
+    earlier = [] if rerun == "true" else reuse.earlier_runs(store, described.trial_id)
+    done = reuse.ended(earlier)
+    if done and not (rerun == "missing" and are_gone(done)):
         log.info("reused: %s was trained before, as run %s; rerun=true trains it again", described.name, done.run_id)
+        if are_gone(done):
+            log.warning("its network and its answers are gone; rerun=missing trains it again")
         _show(store, reuse.link_ended(store, done, described, None))
         if done.status != "finished":
             raise TrialCrashed(done.tags.get("failure", done.status))
         return dict(done.metrics)
     directory = reuse.own_directory(earlier) or Path(HydraConfig.get().runtime.output_dir)
     with ownership.claim(directory):
-        if run.execution.rerun:
+        if rerun == "true":
             reuse.forget_checkpoint(directory)
         reuse.fetch_checkpoint(reuse.directories(earlier), described, directory)
         try:
@@ -62,8 +71,10 @@ def train_alone(run: RunConfig, dataset: Dataset, described: Described) -> dict[
                 metrics = train_tracked(run, dataset, described, directory)
         finally:
             run_id = settle(store, directory, "interrupted") if Outbox(directory).exists else None
-    if run_id:
-        _show(store, run_id)
+    if run_id is None:
+        what = f"{described.name} is not recorded: its run was deleted in MLflow while it was trained"
+        raise CannotWrite(what, "the same command trains it again")
+    _show(store, run_id)
     return metrics
 
 

@@ -26,7 +26,6 @@ from seedsweep.errors import (
     TrialError,
     reason,
 )
-from seedsweep.launching import elsewhere
 from seedsweep.launching.relay import stop_requested
 from seedsweep.launching.slots import enter_first_slot
 from seedsweep.rows import current_row
@@ -151,19 +150,11 @@ def train_tracked(run: RunConfig, dataset: Dataset, described: Described, direct
 
 
 def _writer(journal: Journal, run: RunConfig, described: Described) -> TrialWriter:
-    from seedsweep.tracking.tags import DIRECTORY_TAG
     from seedsweep.tracking.writing import TrialWriter
 
     parent = run.tracking.parent_run_id
     name = run.tracking.name if parent is None and run.tracking.name else described.name
-    directory = str(elsewhere.on_driver(journal.directory))
-    return TrialWriter(
-        journal,
-        name,
-        parent_run_id=parent,
-        settings=described.settings,
-        tags={**described.tags, DIRECTORY_TAG: directory},
-    )
+    return TrialWriter(journal, name, parent_run_id=parent, settings=described.settings, tags=described.tags)
 
 
 def _train(

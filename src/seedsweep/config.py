@@ -15,6 +15,7 @@ from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.trials import checks
 from seedsweep.trials.record import METRICS, SEARCH_PLACES
 from seedsweep.trials.spec import Trial, setting_names
+from seedsweep.trials.typed import spell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,12 +67,16 @@ class Tracking:
         return self.search is not None and "rung" in self.search
 
 
+RERUNS = ("false", "missing", "true")
+
+
 @dataclass(frozen=True)
 class Execution:
     """How trials are run; nothing of it changes a result.
 
     Attributes:
-        rerun: train again what was trained before.
+        rerun: what is trained again that was trained before: "true" all, "missing" what has lost its files, "false"
+            none, but for lost answers to test images that a table needs.
         checkpoint_every: epochs between two checkpoints.
         timeout: seconds that a trial may take; None: any.
         retries: how often a trial is begun again that lost its process or ran out of memory.
@@ -79,7 +84,7 @@ class Execution:
         pictures: whether curves, digits and the like are drawn.
     """
 
-    rerun: bool
+    rerun: str
     checkpoint_every: int
     timeout: float | None
     retries: int
@@ -143,8 +148,10 @@ def read_config(config: DictConfig) -> RunConfig:
 
 def _execution(plain: Mapping[str, Any]) -> Execution:
     timeout, max_failures = plain["timeout"], plain["max_failures"]
+    if (rerun := spell(plain["rerun"])) not in RERUNS:
+        checks.refuse("rerun", f"one of {', '.join(RERUNS)}", plain["rerun"], "rerun=true")
     return Execution(
-        rerun=checks.flag("rerun", plain["rerun"]),
+        rerun=rerun,
         checkpoint_every=checks.whole("checkpoint_every", plain["checkpoint_every"]),
         timeout=None if timeout is None else checks.positive("timeout", timeout, example="3600"),
         retries=checks.whole("retries", plain["retries"], at_least=0),

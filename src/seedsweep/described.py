@@ -11,7 +11,8 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from seedsweep.trials.identity import RECIPE, settings_id, training_id, trial_id
-from seedsweep.trials.variants import run_name, spell
+from seedsweep.trials.typed import spell
+from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

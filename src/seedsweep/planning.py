@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from seedsweep.errors import BadInput
 from seedsweep.launching.composing import compositions_of
 from seedsweep.launching.hydra_job import current_config
 from seedsweep.rows import current_row
+from seedsweep.trials.typed import quoted
 from seedsweep.trials.variants import Told, name_variants
 
 if TYPE_CHECKING:
@@ -288,11 +288,3 @@ def check_one_process_can_run(trials: Sequence[Trial]) -> None:
                 where=setting,
                 fix=f"one sweep for each: {setting}={values[0]}",
             )
-
-
-def quoted(text: str) -> str:
-    """Return a text as a quoted value of Hydra's override grammar that resolves to itself."""
-    # Backslashes count only before a quote, before an interpolation, and at the end, where a quote follows.
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-    text = re.sub(r"(\\*)'", r"\1\1\\'", text)
-    return "'" + re.sub(r"(\\+)$", r"\1\1", text) + "'"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from seedsweep.described import differences
 from seedsweep.tracking import settling
+from seedsweep.tracking.answers import are_gone
 from seedsweep.tracking.journal import Outbox
 from seedsweep.tracking.reading import half_links, running, runs_of, trials_by_job
 from seedsweep.tracking.runs import link
@@ -84,9 +85,12 @@ def is_as_planned(record: TrialRecord, described: Described) -> bool:
 
 
 def ended(records: Sequence[TrialRecord], *, tested: bool = True) -> TrialRecord | None:
-    """Return the run that a trial can take its result from, an original one if there is one; see `has_ended`."""
+    """Return the run that a trial can take its result from; see `has_ended`.
+
+    One that still has its files, if there is one, and rather an original than one that stands for it.
+    """
     done = [record for record in records if has_ended(record, tested=tested)]
-    return min(done, key=lambda record: REUSED_TAG in record.tags, default=None)
+    return min(done, key=lambda record: (are_gone(record), REUSED_TAG in record.tags), default=None)
 
 
 def directories(records: Sequence[TrialRecord]) -> list[Path]:
@@ -197,19 +201,23 @@ class Standing:
         elsewhere: those that have ended in another one.
         tried: the runs of those that were begun and have not ended well.
         reasons: why trials that look the same are not reused, each with how many there are.
+        bare: how many of those that have ended have lost their files.
     """
 
     here: dict[int, TrialRecord]
     elsewhere: dict[int, TrialRecord]
     tried: dict[int, list[TrialRecord]]
     reasons: dict[str, int]
+    bare: int
 
     def has(self, number: int) -> bool:
         """Tell whether a trial need not be trained."""
         return number in self.here or number in self.elsewhere
 
 
-def standing(store: Store, plan: Sequence[Described], run_id: str, plan_id: str, *, is_rerun: bool) -> Standing:
+def standing(
+    store: Store, plan: Sequence[Described], run_id: str, plan_id: str, *, rerun: str, is_rerun: bool
+) -> Standing:
     """Ask the store for what is known of a sweep's trials.
 
     Args:
@@ -217,6 +225,7 @@ def standing(store: Store, plan: Sequence[Described], run_id: str, plan_id: str,
         plan: the trials.
         run_id: of the sweep, which may be new.
         plan_id: of the sweep.
+        rerun: the setting.
         is_rerun: whether only what this sweep itself has trained counts.
     """
     own = trials_by_job(store, run_id)
@@ -224,7 +233,12 @@ def standing(store: Store, plan: Sequence[Described], run_id: str, plan_id: str,
         if REUSED_TAG in record.tags and not is_settled(record):
             store.client.delete_run(record.run_id)  # half a link; the next one is whole
             del own[number]
-    here = {n: record for n, record in own.items() if is_settled(record) and is_as_planned(record, plan[n])}
+    needed = _that_need_answers(plan, rerun)
+    here = {
+        n: record
+        for n, record in own.items()
+        if is_settled(record) and is_as_planned(record, plan[n]) and not (n in needed and are_gone(record))
+    }
     may_stop = not is_rerun and any(described.settings["stop.name"] == "median" for described in plan)
     stopped = stopped_before(store, plan_id).items() if may_stop else ()
     outdone = {n: record for n, record in stopped if is_as_planned(record, plan[n])}
@@ -236,16 +250,26 @@ def standing(store: Store, plan: Sequence[Described], run_id: str, plan_id: str,
             continue
         records = [] if is_rerun else earlier_runs(store, described.trial_id)
         done = ended(records) or outdone.get(number)
+        has_lost = done is not None and number in needed and are_gone(done)
         if number in own and (done or not is_as_planned(own[number], described)):
-            # A link stands for it from now on; or it is no result of this trial.
+            # A link stands for it from now on, or it is trained again; or it is no result of this trial.
             store.client.delete_run(own[number].run_id)
-        if done:
+        if has_lost:
+            reasons["in runs whose files are gone"] += 1
+        elif done:
             elsewhere[number] = done
         elif records:
             tried[number] = records
         elif not is_rerun:
             reasons.update(_reason(store, described))
-    return Standing(here, elsewhere, tried, dict(reasons))
+    bare = sum(are_gone(record) for record in (*here.values(), *elsewhere.values()))
+    return Standing(here, elsewhere, tried, dict(reasons), bare)
+
+
+def _that_need_answers(plan: Sequence[Described], rerun: str) -> set[int]:
+    """Return the trials whose answers to the test images must be there: a table compares variants by them."""
+    seeds = Counter(described.tags["variant"] for described in plan)
+    return {n for n, described in enumerate(plan) if rerun == "missing" or seeds[described.tags["variant"]] > 1}
 
 
 def stopped_before(store: Store, plan_id: str) -> dict[int, TrialRecord]:

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seedsweep.config import Execution
 from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.trials import checks
-from seedsweep.trials.variants import spell
+from seedsweep.trials.typed import spell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

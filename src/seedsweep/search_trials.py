@@ -94,11 +94,13 @@ class SearchTrials:
     def ended_before(self, planned: Planned) -> TrialRecord | None:
         """Return the run that spares a trial its training, which this search has from now on."""
         from seedsweep import reuse
+        from seedsweep.tracking.answers import are_gone
 
         tested = planned.search is None
         own = self._known.get(planned.number)
         same = own is not None and own.tags.get("trial_id") == planned.described.trial_id
-        if own and same and reuse.is_settled(own, tested=tested):
+        # The winner's interval is made from its answers to the test images.
+        if own and same and reuse.is_settled(own, tested=tested) and not (tested and are_gone(own)):
             return own
         if self._underway.is_rerun:
             return None
@@ -106,7 +108,7 @@ class SearchTrials:
         if outdone and not reuse.is_as_planned(outdone, planned.described):
             outdone = None
         done = reuse.ended(self._tried(planned), tested=tested) or outdone
-        if done is None or not self._link(done, planned):
+        if done is None or (tested and are_gone(done)) or not self._link(done, planned):
             return None
         if own:
             self._delete(own)  # the link stands for it from now on

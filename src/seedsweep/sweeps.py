@@ -72,6 +72,7 @@ def run_sweep(
             [planned.described for planned in plan],
             sweep.parent.run_id,
             identity,
+            rerun=plan[0].run.execution.rerun,
             is_rerun=sweep.is_rerun,
         )
         return _Sweep(plan, sweep, known).run(launch)
@@ -137,6 +138,10 @@ class _Sweep:
         log.info("plan: %d reused, %d to retry, %d new", reused, again, len(numbers) - again)
         for why, count in self.known.reasons.items():
             log.info("not reused: %d trained before %s", count, why)
+        if self.known.bare:
+            log.warning(
+                "reused without their files, which are gone: %d; rerun=missing trains them again", self.known.bare
+            )
 
     def _link_elsewhere(self) -> None:
         from seedsweep import reuse

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from seedsweep.errors import (
 )
 from seedsweep.launching.results import failures_of
 from seedsweep.tracking import databases
+from seedsweep.tracking.tags import DIRECTORY_TAG, PLAN_TAG, RERUN_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from seedsweep.config import RunConfig
     from seedsweep.planning import Planned
+    from seedsweep.reuse import Interrupted
     from seedsweep.tracking.runs import SweepWriter
     from seedsweep.tracking.store import Store
     from seedsweep.trials.record import SweepRecord
@@ -186,48 +188,81 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
     Raises:
         BadInput: its directory or its store cannot be used.
     """
-    new_directory, is_new = _make_directory(config)
     databases.check_early(run.tracking.uri)
+    new_directory, made = _make_directory(config)
+    from mlflow.exceptions import MlflowException
+
     from seedsweep import reuse
-    from seedsweep.tracking.runs import SweepWriter, start_sweep
-    from seedsweep.tracking.settling import settle_all
-    from seedsweep.tracking.store import open_store
-    from seedsweep.tracking.tags import DIRECTORY_TAG, PLAN_TAG, RERUN_TAG
+    from seedsweep.tracking.settling import refused, settle_all
     from seedsweep.trials import ownership
 
-    fresh = run.execution.rerun
-    store = open_store(run.tracking.uri, run.tracking.experiment)
-    reuse.mend(store)
-    before = None if fresh else reuse.interrupted_sweep(store, identity)
-    if not fresh and before is None and (other := reuse.same_at_work(store, identity)):
-        log.warning("the same sweep is at work in %s: what both are to train is trained twice", other)
-    directory = before.directory if before else new_directory
-    if before:
-        if is_new and new_directory != directory:
+    fresh = run.execution.rerun == "true"
+    with closing(_open_store(run, made)) as store:
+        reuse.mend(store)
+        before = None if fresh else reuse.interrupted_sweep(store, identity)
+        if not fresh and before is None and (other := reuse.same_at_work(store, identity)):
+            log.warning("the same sweep is at work in %s: what both are to train is trained twice", other)
+        directory = before.directory if before else new_directory
+        if made and new_directory != directory:
             new_directory.rmdir()
-        with read_write(config.hydra):
-            config.hydra.sweep.dir = str(directory)  # where launchers look for it, and make one that is missing
-    with ownership.claim(directory):
-        OmegaConf.save(config, directory / "multirun.yaml")
-        name = run.tracking.name or " ".join(typed_overrides(config.hydra)) or "sweep"
-        if before:
-            name = before.name
-            parent = SweepWriter(store, before.run_id)
-            parent.reopen()
-            settle_all(store, directory, before.run_id, "interrupted")
-        else:
-            own = {"reproduce": _command(config), DIRECTORY_TAG: str(directory), PLAN_TAG: identity}
-            parent = start_sweep(store, name, {**own, **tags, **({RERUN_TAG: "true"} if fresh else {})})
-        log.info("%s %s: %s", "going on with sweep" if before else "sweep", parent.run_id, name)
-        try:
-            is_rerun = before.is_rerun if before else fresh
-            yield Underway(store, directory, parent, identity, before is not None, fresh, is_rerun)
-        except (SweepInterrupted, TrialsFailed, CannotWrite):
-            raise  # its run is closed, or cannot be
-        except BaseException as error:
-            settle_all(store, directory, parent.run_id, "interrupted")
-            parent.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
-            raise
+        with ownership.claim(directory):
+            _keep_config(config, directory)
+            if before:
+                parent = _resume(store, before)
+            else:
+                parent = _start(store, config, run, directory, {PLAN_TAG: identity, **tags})
+            try:
+                is_rerun = before.is_rerun if before else fresh
+                yield Underway(store, directory, parent, identity, before is not None, fresh, is_rerun)
+            except (SweepInterrupted, TrialsFailed, CannotWrite):
+                raise  # its run is closed, or cannot be
+            except MlflowException as error:
+                raise refused(store, directory, parent.run_id, error) from error
+            except BaseException as error:
+                settle_all(store, directory, parent.run_id, "interrupted")
+                parent.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+                raise
+
+
+def _open_store(run: RunConfig, made: Sequence[Path]) -> Store:
+    """Open the store; where it cannot be used, remove the directories that were made for the sweep."""
+    from seedsweep.tracking.store import open_store
+
+    try:
+        return open_store(run.tracking.uri, run.tracking.experiment)
+    except BadInput:
+        for place in made:
+            place.rmdir()
+        raise
+
+
+def _keep_config(config: DictConfig, directory: Path) -> None:
+    """Write the sweep's config into its directory, which is where launchers look for it."""
+    with read_write(config.hydra):
+        config.hydra.sweep.dir = str(directory)
+    OmegaConf.save(config, directory / "multirun.yaml")
+
+
+def _resume(store: Store, before: Interrupted) -> SweepWriter:
+    from seedsweep.tracking.runs import SweepWriter
+    from seedsweep.tracking.settling import settle_all
+
+    parent = SweepWriter(store, before.run_id)
+    parent.reopen()
+    settle_all(store, before.directory, before.run_id, "interrupted")
+    log.info("going on with sweep %s: %s", before.run_id, before.name)
+    return parent
+
+
+def _start(store: Store, config: DictConfig, run: RunConfig, directory: Path, tags: Mapping[str, str]) -> SweepWriter:
+    from seedsweep.tracking.runs import start_sweep
+
+    name = run.tracking.name or " ".join(typed_overrides(config.hydra)) or "sweep"
+    own = {"reproduce": _command(config), DIRECTORY_TAG: str(directory)}
+    rerun = {RERUN_TAG: "true"} if run.execution.rerun == "true" else {}
+    parent = start_sweep(store, name, {**own, **tags, **rerun})
+    log.info("sweep %s: %s", parent.run_id, name)
+    return parent
 
 
 def cannot_write(error: OSError, place: Path) -> CannotWrite:
@@ -238,16 +273,16 @@ def cannot_write(error: OSError, place: Path) -> CannotWrite:
     )
 
 
-def _make_directory(config: DictConfig) -> tuple[Path, bool]:
-    """Make the sweep's directory before anything is written elsewhere; tells too whether it is new."""
+def _make_directory(config: DictConfig) -> tuple[Path, list[Path]]:
+    """Make the sweep's directory before anything is written elsewhere; returns too what was made, innermost first."""
     directory = Path(config.hydra.sweep.dir).absolute()
-    is_new = not directory.exists()
+    missing = [place for place in (directory, *directory.parents) if not place.exists()]
     try:
         databases.probe(directory)
     except BadInput as error:
         fix = "hydra.sweep.dir=DIRECTORY that you may write to"
         raise BadInput(error.what, where="hydra.sweep.dir", fix=fix) from error
-    return directory, is_new
+    return directory, missing
 
 
 def _command(config: DictConfig) -> str:

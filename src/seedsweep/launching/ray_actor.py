@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from seedsweep.launching import elsewhere, mirror, relay, worker
+from seedsweep.launching import mirror, relay, worker
 from seedsweep.launching.carrying import carrying_of
 from seedsweep.launching.job_directory import job_directory, remove_abandoned
 from seedsweep.launching.packing import unpacked
@@ -190,14 +190,13 @@ class RayActor:
             with self._lock:
                 self._mirror, self._home = watching, home
                 self._take_over(home)
-            with elsewhere.known_as(home, Path(job.sweep)):
-                yield home
+            yield home
             self._home = None
 
     def _copy(self, file: Carried) -> Path:
         """Return a file with that content: the driver's own, or the copy of all workers of this machine."""
         name = f"{file.sha256}{Path(file.path).suffix}"
-        kept = Path(tempfile.gettempdir()) / f"seedsweep-{getpass.getuser()}" / name
+        kept = Path(tempfile.gettempdir()) / f"seedsweep-{_user()}" / name
         for path in (Path(file.path), kept):
             if path.is_file() and (path in self._checked or sha256_of(path) == file.sha256):
                 self._checked.add(path)
@@ -219,6 +218,11 @@ def _as_on_driver(told: Told, home: Path, sweep: Path) -> Told:
         return str(sweep / Path(str(path)).relative_to(home)) if inside else path
 
     return replace(told, working_dir=there(told.working_dir), directory=there(told.directory))
+
+
+def _user() -> int | str:
+    """Return what tells one user from another; not everyone has a name."""
+    return os.getuid() if hasattr(os, "getuid") else getpass.getuser()
 
 
 def sha256_of(path: Path) -> str:

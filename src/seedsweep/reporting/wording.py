@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seedsweep.reporting.power import MOST_SEEDS, POWER
 from seedsweep.reporting.ranking import is_suggestion
 from seedsweep.reporting.recipe import recipe
+from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -117,10 +118,15 @@ def footnotes(table: Table, sweep: SweepRecord) -> tuple[str, ...]:
 
 
 def _of_trials(sweep: SweepRecord) -> Iterator[str]:
+    if deleted := len(sweep.deleted):
+        were = "is not in this table: its run was" if deleted == 1 else "are not in this table: their runs were"
+        names = _listed([run_name(trial.tags.get("variant", ""), trial.settings["seed"]) for trial in sweep.deleted])
+        yield f"{deleted} of {sweep.planned} trials {were} deleted in MLflow ({names})."
     # A search may end before all of its budget is used; its heading counts.
-    if sweep.search is None and (idle := sweep.planned - len(sweep.trials)) > 0:
-        yield f"{idle} of {sweep.planned} trials are not in this table: they were not started yet."
-    own = {trial.run_id for trial in sweep.trials}
+    if sweep.search is None and (missing := sweep.planned - len(sweep.trials) - deleted) > 0:
+        why = "their runs are no longer in MLflow" if sweep.has_ended else "they have no run in MLflow (yet)"
+        yield f"{missing} of {sweep.planned} trials are not in this table: {why}."
+    own = {trial.run_id for trial in (*sweep.trials, *sweep.deleted)}
     links = [trial.tags["reused_from"] for trial in sweep.trials if "reused_from" in trial.tags]
     if reused := sum(origin not in own for origin in links):
         were = "was" if reused == 1 else "were"
@@ -151,6 +157,11 @@ def _of_intervals(table: Table) -> Iterator[str]:
         yield "± is the standard deviation over seeds; the interval is Student's t for the mean over seeds."
     if any(row.new_images for row in table.rows):
         yield "With new images: the interval for new seeds and new test images together."
+    unread = [row.variant for row in several if row.new_images is None and not row.is_selected]
+    if unread and len(unread) < len(several):
+        yield f"Not all answers to the test images can be read of these rows' trials any more: {_listed(unread)}."
+    elif unread:
+        yield "Not all answers to the test images can be read of these trials any more."
     if any(row.test and row.test.low is None and not row.is_selected for row in several):
         yield "Seeds that agree to the last image have no interval: by how much others differ is not known from them."
     if any(row.test and row.test.n == 1 for row in table.rows):

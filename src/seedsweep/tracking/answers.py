@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import mlflow
 import numpy as np
 
 from seedsweep.errors import reason
+from seedsweep.tracking.locations import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,14 @@ class Answers:
         return right
 
 
+def are_gone(trial: TrialRecord) -> bool:
+    """Tell whether the answers of a trial that was tested were removed; False where a server keeps them."""
+    if "test_accuracy" not in trial.metrics or trial.status != "finished":
+        return False
+    place = local_path(trial.artifacts)
+    return not trial.artifacts or (place is not None and not (place / FILE_NAME).is_file())
+
+
 class AnswerReader:
     """Reads the answers of a store's trials; says once what it could not read, and why."""
 
@@ -87,9 +95,8 @@ class AnswerReader:
     @contextmanager
     def _local(self, uri: str) -> Iterator[Path]:
         """Give a file's place on this machine, where it is brought if it is elsewhere."""
-        parts = urlsplit(uri)
-        if parts.scheme in ("", "file"):
-            yield Path(unquote(parts.path) if parts.scheme else uri)
+        if (place := local_path(uri)) is not None:
+            yield place
             return
         with tempfile.TemporaryDirectory() as directory:
             yield Path(self._fetch(uri, directory))

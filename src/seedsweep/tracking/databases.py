@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 from seedsweep.errors import BadInput
+from seedsweep.tracking.locations import WHERE, sqlite_file, sqlite_uri
+from seedsweep.trials.typed import override, shell_word
 
-SQLITE = "sqlite:///"
-_WHERE = "tracking.uri"
+DEFAULT_URI = "sqlite:///mlflow.db"
 # Enough for a small sweep's runs; a disk with less room is as good as full.
 _PROBE_BYTES = 1 << 20
 
@@ -31,10 +33,10 @@ def check_early(uri: str | None) -> None:
     Raises:
         BadInput: a database in a file cannot be used.
     """
-    wanted = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    wanted = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
     check_form(wanted)
-    if wanted.startswith(SQLITE):
-        file = Path(wanted.removeprefix(SQLITE)).absolute()
+    file = sqlite_file(wanted)
+    if file is not None:
         check_writable(file)
         check_content(file)
 
@@ -45,9 +47,12 @@ def check_form(uri: str) -> None:
     Raises:
         BadInput: it is a server's or a database's without its beginning.
     """
-    beginning = SQLITE if uri.endswith(".db") else "http://" if re.fullmatch(r"[\w.-]+:\d+/?", uri) else ""
-    if "://" not in uri and beginning:
-        raise BadInput(f"the store {uri} lacks '{beginning}'", where=_WHERE, fix=f"tracking.uri={beginning}{uri}")
+    if "://" in uri:
+        return
+    if uri.endswith(".db"):
+        raise BadInput(f"the store {uri} lacks 'sqlite:///'", where=WHERE, fix=override(WHERE, f"sqlite:///{uri}"))
+    if re.fullmatch(r"[\w.-]+:\d+/?", uri):
+        raise BadInput(f"the store {uri} lacks 'http://'", where=WHERE, fix=override(WHERE, f"http://{uri}"))
 
 
 def check_writable(file: Path) -> None:
@@ -57,8 +62,8 @@ def check_writable(file: Path) -> None:
         BadInput: it cannot.
     """
     if not file.parent.is_dir():
-        fix = f"mkdir -p '{file.parent}', or another place: tracking.uri=sqlite:///mlflow.db"
-        raise BadInput(f"cannot write {file}: there is no directory {file.parent}", where=_WHERE, fix=fix)
+        fix = f"mkdir -p {shell_word(str(file.parent))}, or another place: tracking.uri={DEFAULT_URI}"
+        raise BadInput(f"cannot write {file}: there is no directory {file.parent}", where=WHERE, fix=fix)
     probe(file.parent)
     if file.exists() and not os.access(file, os.R_OK | os.W_OK):
         raise _unwritable(file, "permission denied")
@@ -75,7 +80,7 @@ def check_content(file: Path) -> None:
     # Only ever opened by SQLite itself: closing any other descriptor of the file would drop the locks that
     # this process' connections hold on it, and with them the database (https://sqlite.org/howtocorrupt.html, 2.2).
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+        with closing(_connected(file, "ro")) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if tables and "alembic_version" not in tables:
                 raise _foreign(file, f"is a database of something else (it has the table {min(tables)})")
@@ -84,6 +89,55 @@ def check_content(file: Path) -> None:
         raise _foreign(file, f"is no database that can be read ({error})") from error
     if schema is not None:
         _check_schema(file, str(schema[0]))
+
+
+def let_readers_in(file: Path) -> None:
+    """Let readers and a writer of a database not wait for each other, until `leave_one_file`."""
+    # Another process may have it open just now: then they wait, which harms nothing.
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+
+
+def leave_one_file(file: Path) -> None:
+    """Bring all that a database holds into its one file, which can then be read without permission to write.
+
+    Where another process has it open, that one does the rest when it closes it.
+    """
+    with suppress(sqlite3.OperationalError), closing(_connected(file, "rw", timeout=1)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("PRAGMA journal_mode=DELETE")
+
+
+def can_be_opened(file: Path) -> bool:
+    """Tell whether a database can be read where it lies: SQLite may want to write beside it."""
+    try:
+        with closing(_connected(file, "ro")) as database:
+            database.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError:
+        return True  # it is damaged, which is said elsewhere
+    return True
+
+
+def copy(file: Path, directory: Path) -> Path:
+    """Copy a database that no process has open, with what was not brought into its one file; returns the copy.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
+    beside = file.with_name(f"{file.name}-wal")
+    try:
+        for part in (file, *([beside] if beside.exists() else [])):
+            shutil.copyfile(part, directory / part.name)
+    except OSError as error:
+        fix = "permission to read it, or another store: tracking.uri=http://HOST:PORT"
+        raise BadInput(f"cannot read {error.filename}: {error.strerror}", where=WHERE, fix=fix) from error
+    return directory / file.name
+
+
+def _connected(file: Path, mode: str, timeout: float = 5) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.as_uri()}?mode={mode}", uri=True, timeout=timeout)
 
 
 def probe(directory: Path) -> None:
@@ -116,15 +170,17 @@ def _check_schema(file: Path, found: str) -> None:
     mlflow = f"MLflow {metadata.version('mlflow')}"
     if found in known:
         what = f"the database {file} was written by an older release than {mlflow}"
-        raise BadInput(what, where=_WHERE, fix=f"back it up, then: mlflow db upgrade {SQLITE}{file}")
+        raise BadInput(what, where=WHERE, fix=f"back it up, then: mlflow db upgrade {shell_word(sqlite_uri(file))}")
     what = f"the database {file} was written by a newer release than {mlflow} (its schema is {found})"
-    raise BadInput(what, where=_WHERE, fix="pip install --upgrade mlflow, or another database: tracking.uri=…")
+    raise BadInput(
+        what, where=WHERE, fix="pip install --upgrade mlflow, or another database: tracking.uri=sqlite:///new.db"
+    )
 
 
 def _unwritable(path: Path, why: str) -> BadInput:
     fix = "free space or permission there, or another place: tracking.uri=sqlite:////DIRECTORY/mlflow.db"
-    return BadInput(f"cannot write {path}: {why}", where=_WHERE, fix=fix)
+    return BadInput(f"cannot write {path}: {why}", where=WHERE, fix=fix)
 
 
 def _foreign(file: Path, what: str) -> BadInput:
-    return BadInput(f"{file} {what}", where=_WHERE, fix="another file: tracking.uri=sqlite:///mlflow.db")
+    return BadInput(f"{file} {what}", where=WHERE, fix="another file: tracking.uri=sqlite:///new.db")

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException, RestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from seedsweep.tracking.journal import Outbox
-from seedsweep.tracking.tags import FAILURE_TAG, JOURNAL_TAG, SOURCE
+from seedsweep.tracking.tags import DIRECTORY_TAG, FAILURE_TAG, JOURNAL_TAG, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ def _deliver(outbox: Outbox, store: Store) -> str | None:
     run_id, metrics = known.run_id, []
     for entry in outbox.entries(known.size):
         if "start" in entry:
-            run_id = _started(store, entry["start"], entry["time"])
+            run_id = _started(store, outbox.directory, entry["start"], entry["time"])
         assert run_id is not None
         if "metrics" in entry:
             metrics += [Metric(name, value, entry["time"], entry["step"]) for name, value in entry["metrics"].items()]
@@ -106,10 +106,11 @@ def as_tags(tags: Mapping[str, str]) -> list[RunTag]:
     return [RunTag(name, value[:TAG_LIMIT]) for name, value in tags.items()]
 
 
-def _started(store: Store, start: Mapping[str, Any], milliseconds: int) -> str:
+def _started(store: Store, directory: Path, start: Mapping[str, Any], milliseconds: int) -> str:
     """Return the id of a run, made now or by an earlier attempt."""
     found = store.client.search_runs([store.experiment_id], f"tags.{JOURNAL_TAG} = '{start['key']}'")
-    tags = {**SOURCE, JOURNAL_TAG: start["key"], **start["tags"]}
+    # The directory in which the journal lies here: it may have been written on another machine, or was moved since.
+    tags = {**SOURCE, JOURNAL_TAG: start["key"], **start["tags"], DIRECTORY_TAG: str(directory)}
     params = start["params"]
     for twin in found[1:]:  # made by a call whose answer was lost, and came late
         store.client.delete_run(twin.info.run_id)

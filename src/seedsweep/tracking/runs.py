@@ -22,7 +22,7 @@ from seedsweep.tracking.tags import (
     SOURCE,
     SWEEP_TAG,
 )
-from seedsweep.trials.record import SEARCH_PLACES
+from seedsweep.trials.record import SEARCH_PLACES, is_metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ def link(
     """
     kinship = {SWEEP_TAG: name} if parent_run_id is None else {PARENT_TAG: parent_run_id}
     own = (SWEEP_TAG, PARENT_TAG, JOB_TAG, DIRECTORY_TAG, JOURNAL_TAG, ATTEMPTS_TAG, *ROW_TAGS, *SEARCH_PLACES)
-    kept = {key: value for key, value in record.tags.items() if key not in own and not key.startswith("mlflow.")}
+    kept = {key: value for key, value in record.tags.items() if key not in own}
     origin = {REUSED_TAG: record.tags.get(REUSED_TAG, record.run_id)}
     run_id = _create(store, name, {**kept, **kinship, **tags, **origin})
     client = store.client
@@ -114,6 +114,7 @@ def link(
         points = [
             Metric(point.key, point.value, point.timestamp, point.step)
             for metric in client.get_run(record.run_id).data.metrics
+            if is_metric(metric)
             for point in client.get_metric_history(record.run_id, metric)
         ]
         for start in range(0, len(points), _BATCH):

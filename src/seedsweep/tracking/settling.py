@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mlflow.exceptions import MlflowException
 
-from seedsweep.errors import CannotWrite
+from seedsweep.errors import BadInput, CannotWrite
 from seedsweep.tracking.delivery import PASSING, deliver, first_line, is_refusal
 from seedsweep.tracking.journal import Journal, Outbox, outboxes_of
 from seedsweep.tracking.tags import FAILURE_TAG
@@ -78,10 +78,38 @@ def _deliver(outbox: Outbox, store: Store) -> str | None:
     try:
         return patiently(store, lambda: deliver(outbox, store))
     except MlflowException as refusal:
+        check_kept(store, outbox.directory)
         # Somebody deleted the run, for example; asking again at every start would help nobody.
         log.warning("the store refuses the run in %s: %s", outbox.directory, first_line(refusal))
         outbox.set_aside()
         return None
+
+
+def check_kept(store: Store, directory: Path) -> None:
+    """Check that a store's experiment is still there, after a refusal.
+
+    Args:
+        store: that has refused something.
+        directory: where the results are kept meanwhile.
+
+    Raises:
+        CannotWrite: it was deleted.
+    """
+    try:
+        store.find_experiment()
+    except BadInput as deleted:
+        what = f"cannot write to the store {store.uri}: {deleted.what}; what was trained is kept in {directory}"
+        raise CannotWrite(what, f"{deleted.fix}, then the same command again") from deleted
+
+
+def refused(store: Store, directory: Path, run_id: str, error: MlflowException) -> CannotWrite:
+    """Build the error for a store that refuses what is told of a sweep's own run, as of one that was deleted."""
+    try:
+        check_kept(store, directory)
+    except CannotWrite as deleted:
+        return deleted
+    fix = f"{store.command(f'runs restore --run-id {run_id}')}, if it was deleted; then the same command again"
+    return CannotWrite(f"the store {store.uri} refuses the sweep's run {run_id}: {first_line(error)}", fix)
 
 
 def patiently(store: Store, call: Callable[[], Answer]) -> Answer:

@@ -18,18 +18,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow
+from mlflow.entities import LifecycleStage
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from seedsweep.errors import BadInput
 from seedsweep.tracking import databases
+from seedsweep.tracking.locations import local_path, sqlite_file, sqlite_uri
+from seedsweep.tracking.moved import follow, former_home, present
+from seedsweep.trials.typed import shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
+
+    from mlflow.entities import Experiment
 
 # Its notices about tables and migrations are about nothing that a user did.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -52,20 +57,27 @@ class Store:
     Attributes:
         uri: the tracking URI, absolute.
         experiment: the experiment's name.
+        copied_from: the database that this one is a copy of, to be read where it cannot be written; None: no copy.
     """
 
     uri: str
     experiment: str
+    copied_from: Path | None = None
 
-    @property
+    @cached_property
     def file(self) -> Path | None:
         """The database's file, or None where a server keeps it."""
-        return Path(self.uri.removeprefix(databases.SQLITE)) if self.uri.startswith(databases.SQLITE) else None
+        return sqlite_file(self.uri)
 
     @property
     def is_server(self) -> bool:
         """Whether a server stands before the database, which may be away or behind a proxy."""
         return self.uri.startswith(("http://", "https://", "databricks"))
+
+    @property
+    def shown(self) -> str:
+        """What a user calls it."""
+        return sqlite_uri(self.copied_from) if self.copied_from else self.uri
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -73,18 +85,81 @@ class Store:
         return MlflowClient(tracking_uri=self.uri)
 
     @cached_property
+    def _database(self) -> SqlAlchemyStore:
+        """MLflow's own access to a database in a file; it shares its connections with the client."""
+        assert self.file is not None
+        return _open_database(self.file, self.uri)
+
+    @cached_property
     def experiment_id(self) -> str:
-        """The experiment's id; the experiment is made when it is not there."""
-        found = self.client.get_experiment_by_name(self.experiment)
+        """The experiment's id; the experiment is made when it is not there.
+
+        Raises:
+            BadInput: it was deleted.
+        """
+        found = self.find_experiment()
         if found is None:
             try:
-                return str(self.client.create_experiment(self.experiment))
+                maker = self.client if self.file is None else self._database
+                return str(maker.create_experiment(self.experiment))
             except MlflowException as error:
                 # Two sweeps started at once: the other one was first.
-                found = self.client.get_experiment_by_name(self.experiment)
+                found = self.find_experiment()
                 if found is None:
                     raise error from None
         return str(found.experiment_id)
+
+    def find_experiment(self) -> Experiment | None:
+        """Return the experiment, or None where there is none of this name.
+
+        Raises:
+            BadInput: it was deleted: MLflow would find it, and refuse all that is written to it.
+        """
+        found = self.client.get_experiment_by_name(self.experiment)
+        if found is not None and found.lifecycle_stage == LifecycleStage.DELETED:
+            raise BadInput(
+                f"the experiment '{self.experiment}' was deleted in MLflow",
+                where="tracking.experiment",
+                fix=self.command(f"experiments restore --experiment-id {found.experiment_id}"),
+            )
+        return found
+
+    def command(self, arguments: str) -> str:
+        """Return how MLflow's own command is typed for this store."""
+        is_default = self.file == Path("mlflow.db").absolute() and "MLFLOW_TRACKING_URI" not in os.environ
+        return f"mlflow {arguments}" if is_default else f"MLFLOW_TRACKING_URI={shell_word(self.uri)} mlflow {arguments}"
+
+    def artifacts(self, uri: str) -> str:
+        """Return where artifacts are whose stored URI may lead to where the project was before."""
+        place = local_path(uri)
+        if self._former_home is None or place is None:
+            return uri
+        return present(place, self._former_home, self._home).as_uri()
+
+    @cached_property
+    def _former_home(self) -> Path | None:
+        if self.file is None:
+            return None
+        location = self.client.get_experiment(self.experiment_id).artifact_location
+        return former_home(location, self.experiment_id, self._home / self.file.name)
+
+    @property
+    def _home(self) -> Path:
+        """The directory in which the database lies, and its artifacts beside it."""
+        assert self.file is not None
+        return (self.copied_from or self.file).parent
+
+    def close(self) -> None:
+        """Close all connections; a database in a file is one file then, which can be copied, and read by anybody."""
+        if self.file is not None:
+            self._database.engine.dispose()
+            databases.leave_one_file(self.file)
+
+
+def _open_database(file: Path, uri: str) -> SqlAlchemyStore:
+    """Open MLflow's database in a file, with its artifacts beside it; it is made where it is missing."""
+    # A URI, because MLflow decodes a path too: in a directory with %41 in its name it would write elsewhere.
+    return SqlAlchemyStore(uri, (file.parent / "mlruns").as_uri())  # type: ignore[no-untyped-call]
 
 
 def open_store(uri: str | None, experiment: str) -> Store:
@@ -104,13 +179,12 @@ def open_store(uri: str | None, experiment: str) -> Store:
                 databases.check_writable(store.file)
                 databases.check_content(store.file)
                 _create(store.file)
-            location = store.client.get_experiment(store.experiment_id).artifact_location
-            if location.startswith(("/", "file:")):
-                databases.probe(Path(location.removeprefix("file://")))
+                follow(store.file)
+            location = local_path(store.client.get_experiment(store.experiment_id).artifact_location)
+            if location is not None:
+                databases.probe(location)
             if store.file is not None:
-                # Readers no longer wait for writers; the mode stays with the file.
-                with closing(sqlite3.connect(store.file)) as database:
-                    database.execute("PRAGMA journal_mode=WAL")
+                databases.let_readers_in(store.file)
     except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError) as error:
         raise unusable(store.uri, error) from error
     return store
@@ -123,7 +197,7 @@ def _create(file: Path) -> None:
     unfinished = file.with_name(f"{file.name}.unfinished")
     for leftover in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):
         leftover.unlink(missing_ok=True)
-    SqlAlchemyStore(f"{databases.SQLITE}{unfinished}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()  # type: ignore[no-untyped-call]
+    _open_database(unfinished, sqlite_uri(unfinished)).engine.dispose()
     unfinished.replace(file)
 
 
@@ -168,25 +242,44 @@ def _is_at(path: Path, file: IO[str]) -> bool:
         return False
 
 
-def existing_store(uri: str | None, experiment: str) -> Store:
+@contextmanager
+def reading(uri: str | None, experiment: str) -> Iterator[Store]:
+    """Give a store that sweeps have written to, to be read; see `existing_store`."""
+    with tempfile.TemporaryDirectory() as scratch, closing(existing_store(uri, experiment, Path(scratch))) as store:
+        yield store
+
+
+def existing_store(uri: str | None, experiment: str, scratch: Path | None = None) -> Store:
     """Find a store that sweeps have written to, and create nothing.
+
+    Args:
+        uri: MLflow's tracking URI; None takes MLflow's own default.
+        experiment: the experiment's name.
+        scratch: a directory for a copy of a database that cannot be opened where it lies, as one in a read-only
+            directory whose last writer was killed.
 
     Raises:
         BadInput: there is no such database or experiment.
     """
-    store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
-    missing = store.file is not None and not store.file.exists()
     try:
+        store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
         databases.check_form(store.uri)
-        if store.file is not None and not missing:
-            databases.check_content(store.file)
-        missing = missing or store.client.get_experiment_by_name(experiment) is None
+        file = store.file
+        missing = file is not None and not (file.exists() and file.stat().st_size)
+        if file is not None and not missing:
+            if scratch is not None and not databases.can_be_opened(file):
+                copy = databases.copy(file, scratch)
+                store, file = Store(sqlite_uri(copy), experiment, copied_from=file), copy
+            databases.check_content(file)
+        missing = missing or store.find_experiment() is None
     except (BadInput, MlflowException, OSError, SQLAlchemyError) as error:
         told = error if isinstance(error, BadInput) else unusable(store.uri, error)
-        raise BadInput(told.what, where="--uri", fix=told.fix.replace("tracking.uri=", "--uri ")) from error
+        where = told.where.replace("tracking.", "--")
+        fix = told.fix.replace("tracking.uri=", "--uri ").replace("tracking.experiment=", "--experiment ")
+        raise BadInput(told.what, where=where, fix=fix) from error
     if missing:
         raise BadInput(
-            f"no sweep has been written to the experiment '{experiment}' of {store.uri}",
+            f"no sweep has been written to the experiment '{experiment}' of {store.shown}",
             where="--uri, --experiment",
             fix="python sweep.py -m model=conv3,conv4 opt=sgd,adam, or the directory in which it ran",
         )
@@ -195,6 +288,8 @@ def existing_store(uri: str | None, experiment: str) -> Store:
 
 def _absolute(uri: str) -> str:
     """Return a URI that means the same in every worker's directory."""
-    if uri.startswith(databases.SQLITE) and not uri.startswith(databases.SQLITE + "/"):
-        return f"{databases.SQLITE}{Path(uri.removeprefix(databases.SQLITE)).absolute()}"
-    return uri
+    file = sqlite_file(uri)
+    if file is None:
+        return uri
+    _, mark, options = uri.partition("?")
+    return sqlite_uri(file) + mark + options

@@ -1,9 +1,13 @@
 """The names under which runs tell of themselves; other tools rely on some of them, see docs/mlflow.md."""
 
+from seedsweep.trials.record import SEARCH_PLACES
+
 PARENT_TAG = "mlflow.parentRunId"
 # On every run that a table can be made of: a sweep's parent, or a trial that has none.
 SWEEP_TAG = "sweep_name"
 JOB_TAG = "job"
+# The identity of a trial; on every run that is one.
+TRIAL_TAG = "trial_id"
 # Where a sweep or a trial keeps what it needs to go on.
 DIRECTORY_TAG = "directory"
 # Which trials a sweep has: the same command goes on with the sweep that has the same ones.
@@ -34,3 +38,12 @@ FAILURE_TAG = "failure"
 SEARCH_TAG = "search"
 # What MLflow's list of runs shows as their source.
 SOURCE = {"mlflow.source.name": "sweep.py", "mlflow.source.type": "LOCAL"}
+# All that is read of a run: users add tags of their own, which mean nothing to us.
+OURS = frozenset(
+    (
+        *(PARENT_TAG, SWEEP_TAG, JOB_TAG, TRIAL_TAG, DIRECTORY_TAG, PLAN_TAG, PLANNED_TAG, RERUN_TAG, RESUMED_TAG),
+        *(REUSED_TAG, ATTEMPTS_TAG, DIVERGED_TAG, STOPPED_TAG, BEST_TAG, JOURNAL_TAG, FAILURE_TAG, SEARCH_TAG),
+        *("settings_id", "recipe", "variant", "dataset", "dataset_sha256", "hardware", "versions", "reproduce"),
+        *("weights_sha256", "parameters", *ROW_TAGS, *SEARCH_PLACES),
+    )
+)

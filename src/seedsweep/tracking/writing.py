@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedsweep.tracking.tags import ATTEMPTS_TAG, DIRECTORY_TAG, FAILURE_TAG, PARENT_TAG, SWEEP_TAG
+from seedsweep.tracking.tags import ATTEMPTS_TAG, FAILURE_TAG, PARENT_TAG, SWEEP_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ class TrialWriter:
     ) -> None:
         self.journal = journal
         kinship = {SWEEP_TAG: name} if parent_run_id is None else {PARENT_TAG: parent_run_id}
-        attempt = {DIRECTORY_TAG: str(journal.directory), ATTEMPTS_TAG: str(journal.attempts + 1)}
+        attempt = {ATTEMPTS_TAG: str(journal.attempts + 1)}
         owner = owner_of(parent_run_id, tags.get("trial_id", ""))
         journal.start(name, owner, tags={**kinship, **attempt, **tags}, params=settings)
         self._known: dict[int, dict[str, float]] = {}

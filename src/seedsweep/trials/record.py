@@ -33,6 +33,11 @@ class EpochMetrics:
     values: Mapping[str, float]
 
 
+def is_metric(name: str) -> bool:
+    """Tell whether a run's metric is one that a trial reports."""
+    return name in METRICS or name in _KEPT.values()
+
+
 def under_own_names(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return the metrics of an epoch whose weights are kept as they are written down at the end."""
     return {_KEPT[name]: value for name, value in metrics.items()}
@@ -112,6 +117,8 @@ class SweepRecord:
         trials: those that were begun.
         planned: how many it is to have.
         search: how they were searched for; None where nobody searched.
+        deleted: trials whose runs were deleted in the tracker, and that no other run stands for.
+        has_ended: whether it came to its end, so that none of its trials is still to be started.
     """
 
     run_id: str
@@ -120,3 +127,5 @@ class SweepRecord:
     trials: tuple[TrialRecord, ...]
     planned: int
     search: SearchRecord | None = None
+    deleted: tuple[TrialRecord, ...] = ()
+    has_ended: bool = False

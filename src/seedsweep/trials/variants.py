@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from seedsweep.trials.typed import spell
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -41,18 +43,7 @@ def variant_key(trial: Told) -> Key:
     return (*sorted(shared), ("data", trial.images), ("row", trial.row))
 
 
-def spell(value: object) -> str:
-    """Return a value as it would be typed on the command line."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(spell(item) for item in value) + "]"
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
-
-
-def run_name(variant: str, seed: int) -> str:
+def run_name(variant: str, seed: int | str) -> str:
     """Return what one trial of a variant is called."""
     return f"{variant}{SEPARATOR}seed {seed}"
 
