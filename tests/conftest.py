@@ -259,9 +259,10 @@ def in_its_own_group(command, directory):
 
 def store_of(directory, uri=None, experiment="seedsweep"):
     """The store that commands in a directory have written to."""
+    from seedsweep.tracking.locations import sqlite_uri
     from seedsweep.tracking.store import existing_store
 
-    return existing_store(uri or f"sqlite:///{directory}/mlflow.db", experiment)
+    return existing_store(uri or sqlite_uri(directory / "mlflow.db"), experiment)
 
 
 def small_data(directory):

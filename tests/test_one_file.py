@@ -135,7 +135,7 @@ def test_a_reader_does_not_fill_an_empty_file(shell):
 def test_a_store_that_is_refused_leaves_no_directory(shell):
     """Neither where the refusal comes early, nor where it comes from a server."""
     for uri in ("sqlite:////proc/nope/mlflow.db", "http://127.0.0.1:9", "nope://x"):
-        ended = shell.sweep("-m", f"tracking.uri={uri}", "seed=1,2", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+        ended = shell.sweep("-m", f"tracking.uri={uri}", "seed=1,2")
         assert ended.code == 2, ended.err
         assert list(shell.directory.iterdir()) == []
 
