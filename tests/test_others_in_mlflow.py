@@ -131,7 +131,7 @@ def test_a_trial_that_was_not_recorded_never_ends_with_0(sweep, arguments):
     assert trying.run() == 0, trying.output
     (trial,) = find_sweep(store_of(trying.directory), None).trials
     assert trial.status == "finished"
-    assert [line[0] for line in trying.lines("begin")] == ["1"]
+    assert [line[0] for line in trying.lines("begin")] == ["1"], trying.output
 
 
 def test_runs_that_are_deleted_while_they_train_are_no_success(sweep):

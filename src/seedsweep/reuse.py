@@ -186,10 +186,17 @@ def mend(store: Store) -> None:
                 continue
             with claimed:
                 # It may have ended between the question and the claim.
-                if store.client.get_run(record.run_id).info.status == "RUNNING":
-                    settling.settle_all(store, place, record.run_id, "its process was killed")
+                if not _is_running(store, record):
+                    continue
+                settling.settle_all(store, place, record.run_id, "its process was killed")
+                # A trial by itself may have been finished, and not delivered.
+                if _is_running(store, record):
                     store.client.set_terminated(record.run_id, "KILLED")
-                    log.info("closed %s, which was left running when its process was killed", record.run_id)
+                log.info("closed %s, which was left running when its process was killed", record.run_id)
+
+
+def _is_running(store: Store, record: TrialRecord) -> bool:
+    return bool(store.client.get_run(record.run_id).info.status == "RUNNING")
 
 
 @dataclass(frozen=True)
