@@ -91,7 +91,11 @@ def test_validation_on_the_test_images_trains_on_all_others():
         ((), np.uint8, "raw", (6, 6, 1), 255.0),
         ((3,), np.uint8, "unit", (6, 6, 3), 1.0),
         ((1,), np.uint8, "unit", (6, 6, 1), 1.0),
-        ((), np.uint16, "unit", (6, 6, 1), 255 / 65535),
+        ((), np.uint16, "unit", (6, 6, 1), 1.0),
+        ((), np.int64, "unit", (6, 6, 1), 1.0),
+        ((), np.float64, "unit", (6, 6, 1), 1.0),
+        ((), np.uint8, 255.0, (6, 6, 1), 1.0),
+        ((), np.uint8, 100, (6, 6, 1), 2.55),
     ],
 )
 def test_images_become_float32_with_channels(npz, shape, dtype, scale, expected_shape, largest):
@@ -105,13 +109,96 @@ def test_images_become_float32_with_channels(npz, shape, dtype, scale, expected_
     assert loaded.test.x.max() == pytest.approx(largest)
 
 
-def test_fractions_are_taken_as_scaled_and_other_numbers_refused(npz):
-    """Nothing is divided by 255 that might not have to be."""
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: x > 127, "as they are"),
+        (lambda x: (x > 127).astype(np.uint8), "as they are"),
+        (lambda x: (x > 127).astype(np.uint8) * 255, "divided by 255"),
+        (lambda x: x // 15, "divided by 17"),
+        (lambda x: x.astype(np.uint16) * 16, "divided by 4080"),
+        (lambda x: x / 255, "as they are"),
+        (lambda x: x / 127.5 - 1, "as they are"),
+        (lambda x: x.astype(np.float32), "divided by 255"),
+    ],
+    ids=["bool", "0 and 1", "0 and 255", "0 to 17", "12 bits", "fractions", "-1 to 1", "floats to 255"],
+)
+def test_pixels_are_scaled_by_what_they_are_and_not_by_their_type(npz, change, said):
+    """Whatever type holds them, they end between -1 and 1 and reach 1; the description says what was divided."""
     x, y = images(60)
-    loaded = dataset.prepare(data(), read_npz(npz(x_train=x / 255, y_train=y)))
-    assert 0.9 < loaded.train.x.max() <= 1
-    with pytest.raises(BadInput, match="cannot scale"):
-        dataset.prepare(data(), read_npz(npz(x_train=x.astype(np.float32), y_train=y)))
+    x[0] = 255
+    loaded = dataset.prepare(data(), read_npz(npz(x_train=change(x), y_train=y)))
+    assert np.abs(loaded.train.x).max() == 1
+    assert loaded.description.endswith(f"; pixels {said}")
+
+
+def test_test_images_are_divided_by_what_the_training_images_are(npz):
+    """They do not decide how they are measured."""
+    x, y = images(60)
+    x[0] = 200
+    arrays = {"x_train": np.minimum(x, 200), "y_train": y, "x_test": np.minimum(x, 100), "y_test": y}
+    loaded = dataset.prepare(data(), read_npz(npz(**arrays)))
+    assert (loaded.train.x.max(), loaded.test.x.max()) == (1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "what"),
+    [
+        (lambda x: x - 100.0, lambda x: x - 100.0, "go from -100 to 155"),
+        (lambda x: x.astype(np.int16) - 1, lambda x: x.astype(np.int16) - 1, "go from -1 to 254"),
+        (lambda x: x.astype(float), lambda x: x / 255, "of the test images from 0 to 1"),
+        (lambda x: x / 255, lambda x: x / 127.5 - 1, "of the test images from -1 to 1"),
+    ],
+)
+def test_pixels_of_which_nobody_knows_what_unit_is_are_refused(npz, train, test, what):
+    """Both ways on that are given work."""
+    x, y = images(60)
+    x[0], x[1] = 255, 0
+    raw = read_npz(npz(x_train=train(x), y_train=y, x_test=test(x), y_test=y))
+    with pytest.raises(BadInput) as refused:
+        dataset.prepare(data(), raw)
+    assert what in refused.value.what
+    assert "data.scale=raw" in refused.value.fix
+    for scale in ("raw", 255.0):
+        dataset.prepare(data(scale=scale), raw)
+
+
+def test_black_images_are_refused(npz):
+    """There is nothing to divide by, and nothing to see."""
+    x, y = images(60)
+    with pytest.raises(BadInput, match="every pixel of the training images is 0"):
+        dataset.prepare(data(), read_npz(npz(x_train=x * 0, y_train=y)))
+
+
+@pytest.mark.parametrize(("validation", "lost"), [("holdout", "14 of 50 classes"), ("test", "10 of 50 classes")])
+def test_classes_that_would_never_train_are_refused(npz, validation, lost):
+    """Fifty classes with one image each: all that is held out is lost to training."""
+    x, _ = images(50)
+    with pytest.raises(BadInput, match=rf"{lost} \(.*\) have no training image"):
+        dataset.prepare(data(validation=validation), read_npz(npz(x_train=x, y_train=np.arange(50))))
+
+
+def test_classes_that_are_not_measured_are_said(npz):
+    """A small class without a validation or a test image is trained, with a warning by name."""
+    x, _ = images(103)
+    y = np.array([0] * 50 + [1] * 50 + [2] * 3)
+    loaded = dataset.prepare(data(), read_npz(npz(x_train=x, y_train=y)))
+    assert loaded.warnings == (
+        "class 2 has no validation image: the validation accuracy does not measure that",
+        "class 2 has no test image: the test accuracy does not measure that",
+    )
+    assert dataset.prepare(data("mnist5k"), sources.read_mnist5k()).warnings == ()
+
+
+def test_test_images_that_are_training_images_are_counted(npz):
+    """Whether a file brings test images or not."""
+    x, y = images(60)
+    brought = read_npz(npz(x_train=x, y_train=y, x_test=x[:7], y_test=y[:7]))
+    said = "7 of the 7 test images are also training images: the test accuracy is too high"
+    assert dataset.prepare(data(), brought).warnings == (said,)
+    twice = read_npz(npz(x_train=np.repeat(x[:30], 2, axis=0), y_train=np.repeat(y[:30], 2)))
+    (warning,) = dataset.prepare(data(), twice).warnings
+    assert "of the 12 test images are also training images" in warning
 
 
 def test_a_data_set_is_known_by_its_arrays_not_by_its_file(tmp_path):

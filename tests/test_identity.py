@@ -1,10 +1,13 @@
 """A trial's identity changes with everything that can change its result, and with nothing else."""
 
+import shutil
+
 import pytest
+from conftest import ROOT
 
 from seedsweep.training import runtime
 from seedsweep.training.runtime import versions
-from seedsweep.trials.identity import trial_id
+from seedsweep.trials.identity import settings_id, trial_id
 
 FACTS = {"dataset_sha256": "ab" * 32, "versions": {"keras": "3.15.1"}, "device": "a processor"}
 
@@ -107,6 +110,24 @@ def test_the_same_images_under_another_path_are_the_same_trial(compose):
     assert trial_id(here, **FACTS) == trial_id(there, **FACTS)
 
 
-def test_the_identity_is_stable(compose):
+def test_the_identity_of_settings_is_stable(compose):
     """The hash of the defaults is pinned: a change here orphans every result that users have."""
-    assert trial_id(compose().trial, **FACTS) == "750475e98203645f"
+    assert settings_id(compose().trial) == "bde82c1c7514c408"
+
+
+def test_code_that_trains_is_part_of_the_identity(sweep, tmp_path):
+    """An edited activation is another network; a comment, a docstring and a blank line are none."""
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "src", project)
+    network = project / "seedsweep" / "training" / "network.py"
+    text = network.read_text(encoding="utf-8")
+    trying = sweep([1], "hydra.launcher.workers=1", PYTHONPATH=project, EPOCH_SECONDS=0)
+    assert trying.run() == 0, trying.output
+    network.write_text(text.replace('"""', '"""Really: ', 1) + "\n\n# more to come\n", encoding="utf-8")
+    assert trying.run() == 0, trying.output
+    assert "plan: 1 reused, 0 to retry, 0 new" in trying.output
+    assert text.count('"relu"') >= 1
+    network.write_text(text.replace('"relu"', '"tanh"'), encoding="utf-8")
+    assert trying.run() == 0, trying.output
+    assert "not reused: 1 trained before by other code of seedsweep's own" in trying.output
+    assert trying.output.count("plan: 0 reused, 0 to retry, 1 new") == 2

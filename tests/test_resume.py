@@ -90,7 +90,7 @@ def test_a_longer_trial_goes_on_with_a_shorter_one_s_last_state(tmp_path, compos
 
     def described(epochs, *overrides):
         trial = compose(*small_data(tmp_path), *RECIPE, "opt=adam", f"epochs={epochs}", *overrides).trial
-        told = {"dataset": "d", "dataset_sha256": "s", "reproduce": "r", "job": 0}
+        told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
         return trial, describe(trial, "v", computes=Runtime("CPU", {}), **told)
 
     (short, before), (long, after) = described(2), described(5)

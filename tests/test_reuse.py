@@ -160,7 +160,7 @@ def test_a_sweep_is_its_trials_their_names_and_who_may_stop_them(compose, told):
     """The trial is the same one; in a sweep that is gone on with, its row would stand in two tables as one."""
 
     def described(*overrides):
-        told = {"dataset": "d", "dataset_sha256": "s", "reproduce": "r", "job": 0}
+        told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
         return describe(compose(*overrides).trial, "v", computes=Runtime("CPU", {}), **told)
 
     one, other = described(), described(told)
@@ -190,7 +190,7 @@ def test_what_differs_is_named(compose):
     trial = compose("model=mlp").trial
 
     def described(device, **versions):
-        told = {"dataset": "d", "dataset_sha256": "s", "reproduce": "r", "job": 0}
+        told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
         return describe(trial, "v", computes=Runtime(device, versions), **told)
 
     now = described("GPU B", keras="3.15", numpy="2.4")

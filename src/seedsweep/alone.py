@@ -43,7 +43,7 @@ def train_alone(run: RunConfig, dataset: Dataset, described: Described) -> dict[
         TrialError: the trial did not end well; its run says why.
         CannotWrite: its run cannot be kept.
     """
-    log.info("data: %s", dataset.description)
+    described.say_dataset()
     with closing(open_store(run.tracking.uri, run.tracking.experiment)) as store:
         return _train(store, run, dataset, described)
 

@@ -108,6 +108,7 @@ def _described(run: RunConfig, dataset: Dataset, computes: Runtime) -> Described
         run.tracking.variant or name_variants([told])[0],
         dataset=dataset.description,
         dataset_sha256=dataset.sha256,
+        dataset_warnings=dataset.warnings,
         computes=computes,
         reproduce=reproduce_command(),
         job=run.tracking.job or 0,

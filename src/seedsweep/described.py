@@ -5,21 +5,24 @@ The sweep and the worker describe a trial with the same words, whoever of them c
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from seedsweep.trials.identity import RECIPE, settings_id, training_id, trial_id
+from seedsweep.trials.identity import recipe, settings_id, training_id, trial_id
 from seedsweep.trials.typed import spell
 from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from seedsweep.rows import NamedRow
     from seedsweep.training.runtime import Runtime
     from seedsweep.trials.spec import Trial
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class Described:
     settings: Mapping[str, str]
     tags: Mapping[str, str]
 
+    def say_dataset(self) -> None:
+        """Log which images it is trained on, and what makes results on them less than they seem."""
+        log.info("data: %s", self.tags["dataset"])
+        if "dataset_warnings" in self.tags:
+            log.warning("data: %s", self.tags["dataset_warnings"])
+
 
 def describe(
     trial: Trial,
@@ -47,6 +56,7 @@ def describe(
     *,
     dataset: str,
     dataset_sha256: str,
+    dataset_warnings: Sequence[str],
     computes: Runtime,
     reproduce: str,
     job: int,
@@ -60,6 +70,7 @@ def describe(
         variant: what its sweep calls its variant.
         dataset: its images and their split in words.
         dataset_sha256: identity of its images.
+        dataset_warnings: what makes results on them less than they seem.
         computes: what it is computed with.
         reproduce: the command line that trains it again.
         job: its number in its sweep, from 0.
@@ -77,10 +88,11 @@ def describe(
         tags={
             "trial_id": identity,
             "settings_id": settings_id(trial),
-            "recipe": str(RECIPE),
+            "recipe": recipe(),
             "variant": variant,
             "dataset": dataset,
             "dataset_sha256": dataset_sha256,
+            **({"dataset_warnings": "; ".join(dataset_warnings)} if dataset_warnings else {}),
             "hardware": computes.device,
             "versions": ", ".join(f"{library} {release}" for library, release in sorted(releases.items())),
             "reproduce": reproduce,
@@ -130,7 +142,7 @@ def differences(before: Mapping[str, str], threads_before: str, now: Described) 
         if old.get(library) != new.get(library)
     ]
     if before.get("recipe") != now.tags["recipe"]:
-        found.append("by another version of seedsweep's training")
+        found.append("by other code of seedsweep's own")
     return found
 
 

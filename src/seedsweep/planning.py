@@ -94,6 +94,7 @@ class _Checked:
     place: Path
     dataset: str
     dataset_sha256: str
+    dataset_warnings: tuple[str, ...]
     reproduce: str
     row: NamedRow | None
 
@@ -153,6 +154,7 @@ def plan_sweep(
                 variant,
                 dataset=checked.dataset,
                 dataset_sha256=checked.dataset_sha256,
+                dataset_warnings=checked.dataset_warnings,
                 computes=computes,
                 reproduce=checked.reproduce,
                 job=number,
@@ -206,6 +208,7 @@ class TrialPlanner:
             variant,
             dataset=checked.dataset,
             dataset_sha256=checked.dataset_sha256,
+            dataset_warnings=checked.dataset_warnings,
             computes=self._computes,
             reproduce=checked.reproduce,
             job=number,
@@ -225,7 +228,7 @@ def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], n
         reproduce = reproduce_command()
     dataset = load_checked(run.trial)
     # Not the images themselves: a sweep over data settings would hold every version of them at once.
-    return _Checked(tuple(overrides), run, place, dataset.description, dataset.sha256, reproduce, row)
+    return _Checked(tuple(overrides), run, place, dataset.description, dataset.sha256, dataset.warnings, reproduce, row)
 
 
 def _check_environment(composed: DictConfig) -> None:

@@ -14,7 +14,7 @@ from seedsweep.tracking.answers import AnswerReader
 from seedsweep.tracking.reading import read_epochs
 from seedsweep.tracking.settling import patiently
 from seedsweep.training import dataset
-from seedsweep.trials.spec import Augment, Data
+from seedsweep.trials.spec import SCALES, Augment, Data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,9 @@ def _same_images(trial: TrialRecord) -> dataset.Dataset:
     """
     name, path, scale, validation = (trial.settings[f"data.{key}"] for key in ("name", "path", "scale", "validation"))
     still = Augment(shift=0, rotate=0, zoom=0)
-    found = dataset.load(Data(name, None if path == "null" else path, scale, validation, still))
+    found = dataset.load(
+        Data(name, None if path == "null" else path, scale if scale in SCALES else float(scale), validation, still)
+    )
     if found.sha256 != trial.tags.get("dataset_sha256"):
         raise BadInput(
             f"{name if path == 'null' else path} has other images by now", where="data.path", fix="restore them"

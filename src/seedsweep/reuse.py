@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 # Whoever makes a link needs a fraction of a second, and of a server that is away some tries.
 _LINK_SECONDS = 600
 # What a run that stands for an earlier one says in its own sweep's words.
-_OF_THIS_SWEEP = ("variant", "dataset", "job", "settings_id", *ROW_TAGS, *SEARCH_PLACES)
+_OF_THIS_SWEEP = ("variant", "dataset", "dataset_warnings", "job", "settings_id", *ROW_TAGS, *SEARCH_PLACES)
 
 
 def earlier_runs(store: Store, trial_id: str) -> list[TrialRecord]:

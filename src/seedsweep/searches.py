@@ -6,7 +6,6 @@ Not here: its jobs once it is under way, see `search_jobs`; trials that are all 
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from seedsweep.searching.space import Space
     from seedsweep.searching.wanted import Wanted
     from seedsweep.underway import Underway
-
-log = logging.getLogger(__name__)
 
 
 def run_search(
@@ -98,7 +95,7 @@ def run_search(
         values = [planned.described.trial_id for planned in plans]
         identity = plan_id([told, repr(space.axes), str(wanted), rule, *values])
         tags = {SEARCH_TAG: json.dumps(asdict(record)), PLANNED_TAG: str(record.suggestions + record.confirm)}
-        log.info("data: %s", first.described.tags["dataset"])
+        first.described.say_dataset()
         with underway(config, first.run, identity, tags) as sweep:
             if sweep.resumed:
                 record = _as_begun(sweep)

@@ -61,8 +61,8 @@ def run_sweep(
         SweepInterrupted: Ctrl-C.
     """
     plan = plan_sweep(config, config_loader, job_overrides, slots)
-    for description in dict.fromkeys(planned.described.tags["dataset"] for planned in plan):
-        log.info("data: %s", description)
+    for described in {planned.described.tags["dataset"]: planned.described for planned in plan}.values():
+        described.say_dataset()
     identity = plan_id(_identity(planned.described) for planned in plan)
     with underway(config, plan[0].run, identity, {PLANNED_TAG: str(len(plan))}) as sweep:
         from seedsweep import reuse

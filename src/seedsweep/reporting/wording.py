@@ -109,12 +109,19 @@ def footnotes(table: Table, sweep: SweepRecord) -> tuple[str, ...]:
         sweep: what it was made of.
     """
     return (
+        *_of_data(sweep),
         *_of_trials(sweep),
         *_of_lost_trials(table),
         *_of_intervals(table),
         *_of_comparisons(table),
         *_of_reported(table, sweep),
     )
+
+
+def _of_data(sweep: SweepRecord) -> Iterator[str]:
+    found = {trial.tags["dataset_warnings"] for trial in sweep.trials if "dataset_warnings" in trial.tags}
+    for warning in sorted(found):
+        yield f"Data: {warning}."
 
 
 def _of_trials(sweep: SweepRecord) -> Iterator[str]:

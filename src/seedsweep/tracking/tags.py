@@ -43,7 +43,8 @@ OURS = frozenset(
     (
         *(PARENT_TAG, SWEEP_TAG, JOB_TAG, TRIAL_TAG, DIRECTORY_TAG, PLAN_TAG, PLANNED_TAG, RERUN_TAG, RESUMED_TAG),
         *(REUSED_TAG, ATTEMPTS_TAG, DIVERGED_TAG, STOPPED_TAG, BEST_TAG, JOURNAL_TAG, FAILURE_TAG, SEARCH_TAG),
-        *("settings_id", "recipe", "variant", "dataset", "dataset_sha256", "hardware", "versions", "reproduce"),
+        *("settings_id", "recipe", "variant", "dataset", "dataset_sha256", "dataset_warnings"),
+        *("hardware", "versions", "reproduce"),
         *("weights_sha256", "parameters", *ROW_TAGS, *SEARCH_PLACES),
     )
 )

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedsweep.errors import BadInput
-from seedsweep.training import sources
+from seedsweep.training import scaling, sources
 from seedsweep.trials.spec import Augment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from seedsweep.training.npz import RawArrays
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 # Every tenth training image validates; every fifth tests where a file brings no test images.
 VALIDATION_STEP = 10
 TEST_STEP = 5
+# How many classes a sentence names.
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Dataset:
         classes: number of classes.
         sha256: identity of the raw arrays, before splitting and scaling.
         description: the split in words, for logs and headings.
+        warnings: what makes results on it less than they seem, a sentence each.
     """
 
     train: Split
@@ -57,6 +62,7 @@ class Dataset:
     classes: int
     sha256: str
     description: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -87,7 +93,11 @@ def _prepared(data: Data) -> Dataset:
 
 
 def prepare(data: Data, raw: RawArrays) -> Dataset:
-    """Split and scale raw arrays."""
+    """Split and scale raw arrays.
+
+    Raises:
+        BadInput: they cannot be scaled as asked, or a class would have no training image.
+    """
     x_train, y_train = raw.x_train, raw.y_train
     x_test, y_test = raw.x_test, raw.y_test
     note = ""
@@ -102,8 +112,8 @@ def prepare(data: Data, raw: RawArrays) -> Dataset:
         x_test, y_test = x_train[held], y_train[held]
         x_train, y_train = x_train[~held], y_train[~held]
         note = " (every fifth image tests: the file has no test images)"
-    classes = int(raw.y_train.max()) + 1
-    test = Split(_scaled(x_test, data.scale), y_test)
+    by = scaling.divisor(data.scale, x_train, x_test)
+    test = Split(scaling.scaled(x_test, by), y_test)
     if data.validation == "holdout":
         held = _every(VALIDATION_STEP, y_train)
         if not held.any():
@@ -112,20 +122,63 @@ def prepare(data: Data, raw: RawArrays) -> Dataset:
                 where="data.validation",
                 fix="data.validation=test, or more images",
             )
-        train = Split(_scaled(x_train[~held], data.scale), y_train[~held])
-        validation = Split(_scaled(x_train[held], data.scale), y_train[held])
+        train = Split(scaling.scaled(x_train[~held], by), y_train[~held])
+        validation = Split(scaling.scaled(x_train[held], by), y_train[held])
         seen = f"{len(validation):,} validation"
     else:
-        train, validation = Split(_scaled(x_train, data.scale), y_train), test
+        train, validation = Split(scaling.scaled(x_train, by), y_train), test
         seen = "validated on the test images"
+    classes = int(raw.y_train.max()) + 1
+    _check_all_train(train.y, classes)
+    pixels = "as they are" if by is None else f"divided by {by:g}"
     return Dataset(
         train=train,
         validation=validation,
         test=test,
         classes=classes,
         sha256=raw.sha256,
-        description=f"{_shown(data, raw)}: {len(train):,} train, {seen}, {len(test):,} test{note}",
+        description=(f"{_shown(data, raw)}: {len(train):,} train, {seen}, {len(test):,} test{note}; pixels {pixels}"),
+        warnings=tuple(_warnings(validation.y, y_test, classes, x_train, x_test)),
     )
+
+
+def _check_all_train(y_train: NDArray[np.int64], classes: int) -> None:
+    """Check that each class has an image to learn from.
+
+    Raises:
+        BadInput: one has none.
+    """
+    if missing := _missing(y_train, classes):
+        raise BadInput(
+            f"{_classes(missing, classes)} no training image: all of them are held out to validate or test",
+            where="data.path",
+            fix="more images of these classes, or none of them in the file; data.validation=test holds fewer out",
+        )
+
+
+def _warnings(
+    y_validation: NDArray[np.int64],
+    y_test: NDArray[np.int64],
+    classes: int,
+    x_train: NDArray[np.generic],
+    x_test: NDArray[np.generic],
+) -> Iterator[str]:
+    for what, labels in (("validation", y_validation), ("test", y_test)):
+        if missing := _missing(labels, classes):
+            yield f"{_classes(missing, classes)} no {what} image: the {what} accuracy does not measure that"
+    known = {image.tobytes() for image in x_train}
+    if twice := sum(image.tobytes() in known for image in x_test):
+        are = "is also a training image" if twice == 1 else "are also training images"
+        yield f"{twice:,} of the {len(x_test):,} test images {are}: the test accuracy is too high"
+
+
+def _missing(labels: NDArray[np.int64], classes: int) -> list[int]:
+    return [int(label) for label in np.flatnonzero(np.bincount(labels, minlength=classes) == 0)]
+
+
+def _classes(some: Sequence[int], classes: int) -> str:
+    listed = ", ".join(map(str, some[:_NAMED])) + (", …" if len(some) > _NAMED else "")
+    return f"class {listed} has" if len(some) == 1 else f"{len(some)} of {classes} classes ({listed}) have"
 
 
 def _shown(data: Data, raw: RawArrays) -> str:
@@ -139,29 +192,3 @@ def _every(step: int, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     held = np.zeros(len(labels), dtype=bool)
     held[order[step - 1 :: step]] = True
     return held
-
-
-def _scaled(x: NDArray[np.generic], scale: str) -> NDArray[np.float32]:
-    """Return images as (n, height, width, channels) float32; "unit" divides by the type's maximum."""
-    if x.ndim == 3:
-        x = x[..., np.newaxis]
-    pixels = x.astype(np.float32)
-    if scale == "raw":
-        return pixels
-    if np.issubdtype(x.dtype, np.integer):
-        if x.dtype.itemsize > 2:
-            raise _no_unit(f"pixels are stored as {x.dtype}, whose largest value says nothing")
-        pixels /= np.float32(np.iinfo(x.dtype).max)  # type: ignore[type-var]
-        return pixels
-    lowest, highest = float(pixels.min()), float(pixels.max())
-    if lowest < -1 or highest > 1:
-        raise _no_unit(f"pixels are fractions from {lowest:g} to {highest:g}")
-    return pixels
-
-
-def _no_unit(reason: str) -> BadInput:
-    return BadInput(
-        f"cannot scale to 0–1: {reason}",
-        where="data.scale",
-        fix="data.scale=raw takes them as they are; or save them as uint8",
-    )

@@ -104,11 +104,11 @@ def _check_split(path: Path, split: str, found: Mapping[str, NDArray[np.generic]
             where="data.path",
             fix=hint or f"x_{split}.reshape(n, height, width)",
         )
-    if not (np.issubdtype(x.dtype, np.integer) or np.issubdtype(x.dtype, np.floating)):
+    if x.dtype.kind not in "biuf":  # booleans, whole numbers, fractions
         raise BadInput(
             f"x_{split} must hold numbers, got {x.dtype} in {path}",
             where="data.path",
-            fix="x.astype('uint8')",
+            fix="save pixels as numbers: uint8, or float32",
         )
     if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
         raise BadInput(

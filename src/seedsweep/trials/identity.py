@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,8 +14,8 @@ if TYPE_CHECKING:
 
     from seedsweep.trials.spec import Trial
 
-# Raised whenever our own training code changes what comes out of unchanged settings.
-RECIPE = 3
+# The modules whose code decides what comes out of a trial's settings, within the package.
+_TRAINING_CODE = ("training/*.py", *(f"trials/{name}.py" for name in ("architecture", "optimizer", "spec", "stopping")))
 
 # Settings that came later, with the value that leaves everything as it was: results from before them stay valid.
 _LATER = {
@@ -25,6 +28,32 @@ _LATER = {
 }
 # Words for people: two trials that differ in these alone give the same weights.
 _LABELS = ("model.name", "data.name", "data.path")
+
+
+@cache
+def recipe() -> str:
+    """Return the identity of this package's own code for data and training, as 16 hexadecimal digits.
+
+    Of what it does: comments, docstrings and layout are no part of it, and every Python gives the same.
+    """
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in _TRAINING_CODE for path in package.glob(pattern)):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        digest.update(json.dumps([path.name, _code(tree)]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _code(node: Any) -> Any:
+    """Return a syntax tree as plain data, without docstrings and without what only some versions of Python fill in."""
+    if isinstance(node, list):
+        return [_code(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if value is not None and value != []}
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+        fields["body"] = node.body[1:]
+    return [type(node).__name__, {name: _code(value) for name, value in fields.items()}]
 
 
 def trial_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], device: str) -> str:
@@ -56,7 +85,7 @@ def training_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str
 
 
 def _hashed(settings: Mapping[str, Any], dataset_sha256: str, versions: Mapping[str, str], device: str) -> str:
-    content = json.dumps([RECIPE, settings, dataset_sha256, dict(versions), device], sort_keys=True, ensure_ascii=True)
+    content = json.dumps([recipe(), settings, dataset_sha256, dict(versions), device], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

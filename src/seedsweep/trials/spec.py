@@ -110,14 +110,15 @@ class Data:
     Attributes:
         name: one of `DATASETS`.
         path: the file, for "npz"; for "mnist" optional, None looks in the usual places.
-        scale: "unit", whole-number pixels become 0 to 1; "raw", as they are.
+        scale: what pixels are divided by: "unit", by the largest of the training images, unless they are fractions of
+            1 already; "raw", by nothing; or a number > 0.
         validation: "holdout", a fixed tenth of the training images; "test", the test images themselves.
         augment: how training images are moved.
     """
 
     name: str
     path: str | None
-    scale: str
+    scale: str | float
     validation: str
     augment: Augment
 
@@ -138,10 +139,16 @@ class Data:
         return cls(
             name=name,
             path=path,
-            scale=checks.choice("data.scale", config["scale"], SCALES),
+            scale=_scale(config["scale"]),
             validation=checks.choice("data.validation", config["validation"], VALIDATIONS),
             augment=Augment.from_config(config["augment"]),
         )
+
+
+def _scale(value: object) -> str | float:
+    if isinstance(value, str):
+        return checks.choice("data.scale", value, SCALES)
+    return checks.number("data.scale", value, "unit, raw or a number > 0", accept=lambda v: v > 0, example="unit")
 
 
 @dataclass(frozen=True)
