@@ -6,14 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from seedsweep.errors import BadInput
+from seedsweep.errors import BadInput, reason
+from seedsweep.system.standard_streams import tolerate_failures
 
 FORMATS = ("md", "html", "csv", "latex", "json")
 EXTENSIONS = {"latex": "tex"}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one subcommand and exit: 0 done, 2 bad input."""
+    """Run one subcommand and exit: 0 done, 1 the table could not be shown, 2 bad input."""
+    tolerate_failures()
     parser = argparse.ArgumentParser(prog="python -m seedsweep", description="Read what sweeps left in MLflow.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     table = commands.add_parser("table", help="write a sweep's comparison table again, from MLflow alone")
@@ -62,6 +64,11 @@ def _table(chosen: argparse.Namespace) -> None:
         _write(chosen.output, text)
     else:
         sys.stdout.write(text)
+        sys.stdout.flush()
+        # A reader that has left, such as `head`, has read what it wanted.
+        error = getattr(sys.stdout, "error", None)
+        if error and not isinstance(error, BrokenPipeError):
+            sys.exit(f"error: cannot show the table: {reason(error)}")
 
 
 def _format_of(output: Path | None) -> str:

@@ -29,6 +29,7 @@ from seedsweep.errors import (
 from seedsweep.launching.relay import stop_requested
 from seedsweep.launching.slots import enter_first_slot
 from seedsweep.rows import current_row
+from seedsweep.system.standard_streams import tolerate_failures
 from seedsweep.trials.record import of_kept_weights, under_own_names
 from seedsweep.trials.variants import Told, name_variants
 
@@ -59,6 +60,7 @@ def run_trial(config: DictConfig) -> float:
         TrialError: the trial did not end well; its run says why. Or it is not the one that was planned.
         CannotWrite: its run cannot be kept.
     """
+    tolerate_failures()
     run = read_config(config)
     dataset = load_checked(run.trial)
     enter_first_slot(run.trial.threads)

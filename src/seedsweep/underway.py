@@ -190,10 +190,8 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
     """
     databases.check_early(run.tracking.uri)
     new_directory, made = _make_directory(config)
-    from mlflow.exceptions import MlflowException
-
     from seedsweep import reuse
-    from seedsweep.tracking.settling import refused, settle_all
+    from seedsweep.tracking.settling import Refusal, refused, settle_all
     from seedsweep.trials import ownership
 
     fresh = run.execution.rerun == "true"
@@ -216,7 +214,7 @@ def underway(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[st
                 yield Underway(store, directory, parent, identity, before is not None, fresh, is_rerun)
             except (SweepInterrupted, TrialsFailed, CannotWrite):
                 raise  # its run is closed, or cannot be
-            except MlflowException as error:
+            except Refusal as error:
                 raise refused(store, directory, parent.run_id, error) from error
             except BaseException as error:
                 settle_all(store, directory, parent.run_id, "interrupted")

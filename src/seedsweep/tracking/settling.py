@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
+# What a store raises that has understood and says no.
+Refusal = MlflowException
+
 # How long the end of a sweep waits for a server that is away; a file has no reason to take long.
 _SERVER_SECONDS, _FILE_SECONDS = 120.0, 5.0
 _PAUSE_SECONDS = 1.0

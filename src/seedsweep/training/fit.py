@@ -7,8 +7,10 @@ trials on equal devices end with equal weights, to the last bit, in whatever pro
 
 from __future__ import annotations
 
+import io
 import math
 import time
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,7 +88,8 @@ class Trained:
     def summary(self) -> str:
         """Return the layers with their shapes and parameters as text."""
         lines: list[str] = []
-        self.model.summary(print_fn=lines.append)
+        with redirect_stdout(io.StringIO()):  # Keras flushes the screen, which may fail
+            self.model.summary(print_fn=lines.append)
         return "\n".join(lines)
 
 
