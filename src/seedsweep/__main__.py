@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from seedsweep.errors import BadInput, reason
+from seedsweep.system.home import ensure_home
 from seedsweep.system.standard_streams import tolerate_failures
 
 FORMATS = ("md", "html", "csv", "latex", "json")
@@ -16,6 +17,7 @@ EXTENSIONS = {"latex": "tex"}
 def main(arguments: list[str] | None = None) -> None:
     """Run one subcommand and exit: 0 done, 1 the table could not be shown, 2 bad input."""
     tolerate_failures()
+    ensure_home()
     parser = argparse.ArgumentParser(prog="python -m seedsweep", description="Read what sweeps left in MLflow.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     table = commands.add_parser("table", help="write a sweep's comparison table again, from MLflow alone")

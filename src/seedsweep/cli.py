@@ -38,6 +38,7 @@ from seedsweep.errors import (
 from seedsweep.hydra_errors import as_bad_input
 from seedsweep.launching.hydra_job import current_config
 from seedsweep.launching.stopping import INTERRUPTED, handle_signals
+from seedsweep.system.home import ensure_home
 from seedsweep.system.standard_streams import tolerate_failures
 from seedsweep.tracking import databases
 
@@ -59,6 +60,7 @@ def main(config_directory: Path) -> None:
         config_directory: the directory with config.yaml and its groups.
     """
     tolerate_failures()
+    ensure_home()
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # Hydra would print its own errors and exit with 1; with this it lets us answer.
     os.environ["HYDRA_FULL_ERROR"] = "1"

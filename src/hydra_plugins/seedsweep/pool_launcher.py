@@ -44,9 +44,15 @@ class PoolLauncher(SourceLauncher):
         _ = self.slots
 
     def find_slots(self, threads: int) -> Sequence[Any]:
-        """Return the GPUs, or the cores."""
+        """Return the GPUs, or the cores.
+
+        Raises:
+            BadInput: a GPU is not there, or this machine cannot have worker processes.
+        """
+        from seedsweep.launching.pool import check_semaphores
         from seedsweep.launching.slots import find_slots
 
+        check_semaphores()
         return find_slots(self.gpus, self.count, threads)
 
     def workers(self, slots: Sequence[Any], shared: bytes, screen: Any) -> AbstractContextManager[Sequence[Any]]:

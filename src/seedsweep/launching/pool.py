@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from seedsweep.errors import BadInput
 from seedsweep.launching.relay import Relay
 from seedsweep.launching.slot_worker import SlotWorker
 
@@ -14,6 +16,22 @@ if TYPE_CHECKING:
 
     from seedsweep.launching.screen import Screen
     from seedsweep.launching.slots import Slot
+
+
+def check_semaphores() -> None:
+    """Check that processes can share a semaphore, which they tell each other by who is to speak.
+
+    Raises:
+        BadInput: the machine gives none, as where /dev/shm is read-only.
+    """
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except (OSError, ImportError) as error:
+        raise BadInput(
+            f"worker processes cannot be started, for want of shared memory in /dev/shm: {error}",
+            where="hydra/launcher=pool",
+            fix="hydra/launcher=basic trains one trial after another in a single process",
+        ) from error
 
 
 @contextmanager
