@@ -1,17 +1,22 @@
 """Bad input gets two lines that say what to type, exit code 2, and nothing is created."""
 
 import http.server
+import itertools
 import os
+import re
+import shlex
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CONF, ROOT, Shell
+from conftest import CONF, ENVIRONMENT, ROOT, Shell
 
 from seedsweep.config import all_setting_names
 from seedsweep.errors import BadInput, did_you_mean
@@ -39,7 +44,7 @@ CASES = [
     (
         ["-m", "model.conv_filters=32,64"],
         "must be a list of whole numbers, got 32",
-        "for one trial: model.conv_filters=[32,64]",
+        "'model.conv_filters=[32,64]' for one trial",
     ),
     (["data.augment.shift=40"], "moves images of 28 × 28 pixels out of sight", "data.augment.shift=2"),
     (["data.augment.rotate=400"], "must be degrees from 0 to 180, got 400", "data.augment.rotate=10"),
@@ -52,13 +57,13 @@ CASES = [
     (["model=huge"], "no model 'huge'; available: conv1, conv2, conv3, conv4, mlp", "model="),
     (["-m", "model=conv1,huge"], "no model 'huge'; available: conv1", "model="),
     (["opt=adm"], "no opt 'adm'; available: adadelta, adam", "opt=adam"),
-    (["model=null"], "a group cannot be null", "model="),
+    (["model=null"], "model cannot be null", "model=conv3"),
     (["-m", "hydra/launcher=nope"], "no hydra/launcher 'nope'; available: basic,", "hydra/launcher="),
-    (["-m", "sweeps=nope"], "no sweep 'nope'; available: best, depth", "sweeps=…, one of these"),
+    (["-m", "sweeps=nope"], "no sweep 'nope'; available: best, depth", "sweeps=best, or another of these"),
     (["-m", "sweeps=depth,optimizers"], "a command runs one", "python sweep.py -m sweeps=depth"),
     (["-m", "sweeps=[depth,optimizers]"], "a command runs one", "python sweep.py -m sweeps=depth"),
     (["-m", "sweeps=wiki", "hydra.sweeper.only=[w99]"], "no row 'w99'; the rows are w01,", "hydra.sweeper.only=[w0"),
-    (["-m", "hydra.sweeper.only=[w01]"], "no row 'w01'; this sweep has no rows", "leave it out"),
+    (["-m", "hydra.sweeper.only=[w01]"], "no row 'w01'; this sweep has no rows", "leave hydra.sweeper.only out"),
     (
         ["-m", "+hydra.sweeper.rows={a: {}, b: {overrides: ['epochs=0']}}"],
         "row b: epochs must be a whole number ≥ 1, got 0",
@@ -70,10 +75,10 @@ CASES = [
     (["-m", "hydra/sweeper=tuner", "seed=1,2", "hydra.sweeper.factor=4"], "bayesian has no factor, got 4", "hyperband"),
     (["-m", "hydra/sweeper=bayesian"], "no hydra/sweeper 'bayesian'", "tuner hydra.sweeper.algorithm=bayesian"),
     (["-m", "hydra/sweeper=tuner", "batch_size=interval(16, 256)"], "got 16.0", "'batch_size=int(interval(16, 256))'"),
-    (["-m", "hydra/sweeper=tuner", "model.conv_dropout=interval(0, 1)"], "got 1.0", "conv_dropout=interval(…)'"),
-    (["-m", "seed=1,", "2"], "seed=1, ends with a comma", "no space after a comma"),
-    (["-m", "seed=rnge(1,4)"], "no function 'rnge'", "seed=range("),
-    (["-m", "opt.learning_rate=log(interval(1e-4,1e-2))"], "no function 'log'", "tag(log, interval"),
+    (["-m", "hydra/sweeper=tuner", "model.conv_dropout=interval(0, 1)"], "got 1.0", "conv_dropout=interval(0, 0.9)'"),
+    (["-m", "seed=1,", "2"], "seed=1, ends with a comma", "seed=1,2 without a space"),
+    (["-m", "seed=rnge(1,4)"], "no function 'rnge'", "seed=range(1,4)"),
+    (["-m", "opt.learning_rate=log(interval(1e-4,1e-2))"], "no function 'log'", "tag(log, interval(1e-4,1e-2))"),
     (["opt.learning_rate=tag(log, interval(1e-4,1e-2))"], "sweep", "-m 'opt.learning_rate=tag(log, interval("),
     (["stop=patience", "data.validation=test"], "that the test images happen to favour", "data.validation=holdout"),
     (["stop.patience=3"], "stop=none has no patience, got 3", "stop=patience stop.patience=3"),
@@ -88,11 +93,15 @@ CASES = [
     ),
     (["-m", "hydra.sweep.subdir=/tmp/x", "opt=sgd"], "outside the sweep's directory", "hydra.sweep.subdir="),
     (["-m", "hydra.sweep.subdir=${nope}", "opt=sgd"], "cannot resolve", "hydra.sweep.subdir="),
-    (["~epochs"], "epochs is required", "epochs="),
-    (["~model"], "model is required", "model="),
-    (["epochs=${missing}"], "cannot resolve epochs: Interpolation key 'missing' not found", "epochs="),
-    (["epochs=${oc.env:NOPE}"], "Environment variable 'NOPE' not found", "epochs="),
-    (["epochs=???"], "epochs is required", "epochs="),
+    (["~epochs"], "epochs is required", "leave '~epochs' out"),
+    (["~model"], "model is required", "leave '~model' out"),
+    (
+        ["epochs=${missing}"],
+        "cannot resolve epochs: Interpolation key 'missing' not found",
+        "leave 'epochs=${missing}' out",
+    ),
+    (["epochs=${oc.env:NOPE}"], "Environment variable 'NOPE' not found", "leave 'epochs=${oc.env:NOPE}' out"),
+    (["epochs=???"], "epochs is required", "leave 'epochs=???' out"),
     (["seed=0"], "seed must be a whole number ≥ 1, got 0", "seed=1"),
     (["-m", "seed=1,-1"], "seed must be a whole number ≥ 1, got -1", "seed=1"),
     (
@@ -109,8 +118,8 @@ CASES = [
     (["-m", "threads=1,2"], "all trials of a sweep must have the same threads, got 1, 2", "threads=1"),
     (["backend=nope"], "backend must be one of tensorflow, jax, torch, got 'nope'", "backend=tensorflow"),
     (["data=npz"], "data=npz needs a file", "data=npz data.path=FILE.npz"),
-    (["data=npz", "data.path=gone.npz"], "no such file: gone.npz", "data.path=FILE.npz"),
-    (["data=mnist", "data.path=gone.npz"], "no such file: gone.npz", "data.path=FILE.npz"),
+    (["data=npz", "data.path=gone.npz"], "no such file: gone.npz", "data=mnist5k data.path=null"),
+    (["data=mnist", "data.path=gone.npz"], "no such file: gone.npz", "data=mnist5k data.path=null"),
     (
         ["model.kernel_size=29"],
         "images of 28×28 pixels are too small for model 'conv3'",
@@ -126,23 +135,34 @@ CASES = [
     (
         ["-m", "hydra/launcher=basic", "hydra.launcher.workers=2"],
         "that was chosen has no setting 'workers'",
-        "pool, ray",
+        "hydra/launcher=pool or ray",
     ),
     (["hydra.launcher.worker=1"], "did you mean 'hydra.launcher.workers'?", "hydra.launcher.workers="),
     (["-m", "hydra.sweeper.onyl=[w01]"], "did you mean 'hydra.sweeper.only'?", "hydra.sweeper.only="),
+    (["seed=0..3"], "seed must be a whole number ≥ 1, got '0..3'", "-m 'seed=range(1,4)'"),
+    (["-m", "epochs=1-3"], "epochs must be a whole number ≥ 1, got '1-3'", "-m 'epochs=range(1,4)'"),
+    (["data=npz", 'data.path="it\'s.npz"'], "no such file: it's.npz", "data=mnist5k"),
+    (['data.path="it\'s.npz"'], "reads no file, got 'it's.npz'", "data=npz 'data.path="),
+    (
+        ["-m", "hydra/sweeper=tuner", "hydra.sweeper.algorithm=hyperband", "opt=sgd,adam", "epochs=2"],
+        "epochs must be a whole number ≥ 3",
+        "epochs=9",
+    ),
+    (["tracking.uri=sqlite:///my exp/mlflow.db"], "there is no directory", "mkdir -p"),
+    (["opt="], "opt cannot be null", "opt=adam"),
     (["gpus=[7]"], "no setting 'gpus'; did you mean 'hydra.launcher.gpus'?", "hydra.launcher.gpus="),
     (["-m", "hydra.launcher.gpus=0,1"], "cannot be swept over", "hydra.launcher.gpus="),
     (["model=[conv1,conv2]"], "would merge several choices into one", "-m model=conv1,conv2"),
     (["sweeps=depth"], "a sweep was named, and this trains one trial", "put -m first: python sweep.py -m sweeps=depth"),
     (["seed=4294967296"], "seed must be a whole number ≤ 4294967295", "seed=1"),
-    (["tracking=null"], "tracking must be a group of settings, got null", "leave it out"),
+    (["tracking=null"], "tracking must be a group of settings, got null", "leave tracking out"),
     (["tracking.name=2024"], "tracking.name must be a text, got 2024", "tracking.name=\"'2024'\""),
     (["model.pool_after=[9]"], "convolutions from 1 to 3, each once, in order, got [9]", "model.pool_after=[3]"),
-    (["~nokey"], "nokey", "--help"),
-    (["-m", "seed=1,2", "--cfg", "job"], "--cfg shows what one trial would get", "leave -m out"),
-    (["--run", "--multirun"], "exclude each other", "leave one of them out"),
+    (["~nokey"], "no setting 'nokey'", "leave ~nokey out"),
+    (["-m", "seed=1,2", "--cfg", "job"], "--cfg shows what one trial would get", "python sweep.py --cfg job seed=1"),
+    (["--run", "--multirun"], "exclude each other", "leave --run out"),
     (["--resolve"], "--resolve is for --cfg", "--cfg job --resolve"),
-    (["--experimental-rerun", "gone"], "no such file: gone", "reproduce tag"),
+    (["--experimental-rerun", "gone"], "no such file: gone", "leave --experimental-rerun out"),
     (["--shell-completion"], "needs to know what to do", "install=bash"),
     (["tracking.uri=localhost:5000"], "lacks 'http://'", "tracking.uri=http://localhost:5000"),
     (["tracking.uri=mlflow.db"], "lacks 'sqlite:///'", "tracking.uri=sqlite:///mlflow.db"),
@@ -150,9 +170,66 @@ CASES = [
 ]
 
 
+def key_of(word):
+    return word.partition("=")[0].lstrip("+~")
+
+
+def is_typed(word):
+    """Whether a word of a fix line is part of what is to be typed, and not of the words around it."""
+    return word == "-m" or re.match(r"[+~]?[\w./@]+=\S", word)
+
+
+def after(arguments, error, fix):
+    """What a user types next who follows a fix line to the letter: the arguments, and variables before the command."""
+    said = fix.removeprefix("fix: ")
+    before, command, rest = said.partition("python sweep.py")
+    if command:
+        variables = [word for word in shlex.split(before) if re.fullmatch(r"[A-Z_]+=\S*", word)]
+        return shlex.split(rest), dict(word.split("=", 1) for word in variables)
+    words = [word.rstrip(",;") for word in shlex.split(said)]
+    if words[0] == "leave":
+        assert words[2] == "out", said
+        given = iter(arguments)
+        left = []
+        for word in given:
+            if word == words[1] or key_of(word) == words[1]:
+                if word.startswith("--"):
+                    next(given, None)  # its value
+                continue
+            left.append(word)
+        return left, {}
+    if words[0] == "mkdir":
+        subprocess.run(words[:3], check=True)
+        return arguments, {}
+    typed = list(itertools.takewhile(is_typed, words))
+    assert typed, f"nothing to type in: {said}"
+    replaced = {key_of(word) for word in typed} | {error.rpartition("(")[2].rstrip(")")}
+    kept = [word for word in arguments if ("=" in word or word.startswith("-")) and key_of(word) not in replaced]
+    flags = [word for word in dict.fromkeys([*kept, *typed]) if word.startswith("-")]
+    return [*flags, *(word for word in [*kept, *typed] if not word.startswith("-"))], {}
+
+
+def accepted(shell, arguments, variables):
+    """Type a command; returns its error line, or None when it was understood: then it makes a directory to work in."""
+    where = {"directory": shell.directory, "environment": {**ENVIRONMENT, **variables}}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with shell.starter.started(shell.script, arguments, **where, out=out, err=err) as process:
+            while process.poll() is None and not any(shell.directory.glob("*/*")):
+                time.sleep(0.02)
+        if process.poll() == 0 or any(shell.directory.glob("*/*")):
+            return None
+        assert "Traceback" not in out_of(err), out_of(err)
+        return out_of(err).strip().splitlines()[-2]
+
+
+def out_of(file):
+    file.seek(0)
+    return file.read().decode()
+
+
 @pytest.mark.parametrize(("arguments", "what", "fix"), CASES, ids=[" ".join(case[0]) for case in CASES])
 def test_bad_input_is_answered_and_nothing_is_created(shell, arguments, what, fix):
-    """An error line, a fix line, exit code 2, no traceback, no file."""
+    """An error line, a fix line, exit code 2, no traceback, no file; and what the fix line says to type helps."""
     ended = shell.sweep(*arguments)
     lines = ended.err.strip().splitlines()
     assert ended.code == 2, ended.err
@@ -162,6 +239,8 @@ def test_bad_input_is_answered_and_nothing_is_created(shell, arguments, what, fi
     assert fix in lines[-1]
     assert "Traceback" not in ended.err
     assert list(shell.directory.iterdir()) == []
+    assert "…" not in lines[-1]
+    assert accepted(shell, *after(arguments, *lines[-2:])) != lines[-2]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +285,7 @@ BROKEN_SWEEPS = [
     (
         "# @package _global_\nhydra: {sweeper: {param: {seed: 1}}}\n",
         "sweeps/mine.yaml: Key 'param' not in",
-        "params: …",
+        "params in the place of param",
     ),
     ("# @package _global_\nhydra: {sweeper: {params: {model: [conv1, conv2]}}}\n", "would merge", "model=conv1,conv2"),
     ("# @package _global_\nhydra: {sweeper: {params: [seed]}}\n", "sweeps/mine.yaml: ", "correct it in that file"),

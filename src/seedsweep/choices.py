@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from seedsweep.errors import BadInput
+from seedsweep.trials.typed import shell_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-GROUPS = ("model", "opt", "reg", "data", "stop")
+# Each with its choice in conf/config.yaml.
+DEFAULTS = {"model": "conv3", "opt": "adam", "reg": "none", "data": "mnist5k", "stop": "none"}
+GROUPS = tuple(DEFAULTS)
 # A list of a group's choices: Hydra would merge them into one, and nobody who compares wants that.
 _MERGED = re.compile(rf"({'|'.join(GROUPS)}) *= *\[(.*)\] *")
+_NO_CHOICE = re.compile(rf"({'|'.join(GROUPS)}) *= *(?:null)? *")
 _SWEEPS = re.compile(r"\+?sweeps *= *(\[.*\]|[^=]*,.*|(?:choice|glob)\(.*)")
+
+
+def check_commas(overrides: Sequence[str]) -> None:
+    """Refuse a list with a space after a comma, where a shell makes two words of it.
+
+    Raises:
+        BadInput: there is one.
+    """
+    for text, following in pairwise([*overrides, ""]):
+        if text.endswith(","):
+            whole = text + following if following and "=" not in following else text.rstrip(",")
+            raise BadInput(
+                f"{text} ends with a comma",
+                where=text.partition("=")[0],
+                fix=f"{shell_word(whole)} without a space after the comma",
+            )
 
 
 def refuse_merging(overrides: Iterable[str]) -> None:
@@ -30,10 +51,13 @@ def refuse_merging(overrides: Iterable[str]) -> None:
                 where=match[1],
                 fix=f"-m {match[1]}={','.join(choices)} trains one after another",
             )
+        if match := _NO_CHOICE.fullmatch(text):
+            usual = DEFAULTS[match[1]]
+            raise BadInput(f"{match[1]} cannot be null", where=match[1], fix=f"{match[1]}={usual}, or another choice")
         if match := _SWEEPS.fullmatch(text):
             first = re.split(r"[\[\](), ]+", match[1].removeprefix("choice"))
             raise BadInput(
                 f"{text} names several sweeps, and a command runs one",
                 where="sweeps",
-                fix=f"a command for each: python sweep.py -m sweeps={next(filter(None, first), '…')}",
+                fix=f"a command for each: python sweep.py -m sweeps={next(filter(None, first), 'depth')}",
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shlex
 import sys
 import traceback
@@ -23,7 +24,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 
 from seedsweep.app import load_checked, run_trial
-from seedsweep.choices import refuse_merging
+from seedsweep.choices import check_commas, refuse_merging
 from seedsweep.config import read_config, register_resolvers
 from seedsweep.errors import (
     BadInput,
@@ -35,7 +36,7 @@ from seedsweep.errors import (
     TrialsFailed,
     reason,
 )
-from seedsweep.hydra_errors import as_bad_input
+from seedsweep.hydra_errors import as_bad_input, or_left_out
 from seedsweep.launching.hydra_job import current_config
 from seedsweep.launching.stopping import INTERRUPTED, handle_signals
 from seedsweep.system.home import ensure_home
@@ -83,10 +84,10 @@ def main(config_directory: Path) -> None:
     except (TrialsFailed, SearchFailed, TrialError) as failed:
         _leave(1, f"error: {reason(failed) if isinstance(failed, TrialError) else failed}")
     except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else could show it
-        bad = error if isinstance(error, BadInput) else as_bad_input(error, config_directory)
+        bad = error if isinstance(error, BadInput) else as_bad_input(error, config_directory, sys.argv[1:])
         if bad is None or wants_trace:
             traceback.print_exc()
-        _leave(1 if bad is None else 2, "" if bad is None else str(bad))
+        _leave(1 if bad is None else 2, "" if bad is None else str(or_left_out(bad, sys.argv[1:])))
     finally:
         # The interpreter would look through all of MLflow's objects once more on its way out, for half a second.
         gc.freeze()
@@ -114,6 +115,7 @@ def _check_before_start(arguments: Sequence[str], config_directory: Path) -> Non
             fix=_PUT_FIRST + shlex.join([*parsed.overrides, *unknown]),
         )
     _check_flags(parsed)
+    check_commas(parsed.overrides)
     refuse_merging(parsed.overrides)
     asks = parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion or parsed.experimental_rerun
     modes = [text for text in parsed.overrides if text.startswith("hydra.mode=")]
@@ -141,27 +143,34 @@ def _check_flags(parsed: argparse.Namespace) -> None:
     """
     shows = next((flag for flag in ("cfg", "info") if getattr(parsed, flag)), None)
     if parsed.multirun and shows:
+        given = str(getattr(parsed, shows))
+        one = shlex.join(_first_value(text) for text in parsed.overrides)
         raise BadInput(
             f"--{shows} shows what one trial would get, and -m makes a sweep",
             where=f"--{shows}",
-            fix=f"leave -m out, with one value of each setting: python sweep.py --{shows}",
+            fix=f"one value of each setting: python sweep.py --{shows} {' '.join(filter(None, [given, one]))}",
         )
     if parsed.multirun and parsed.run:
-        raise BadInput("--run and --multirun exclude each other", where="--run", fix="leave one of them out")
+        raise BadInput("--run and --multirun exclude each other", where="--run", fix="leave --run out")
     if parsed.resolve and not parsed.cfg:
         raise BadInput("--resolve is for --cfg", where="--resolve", fix="python sweep.py --cfg job --resolve")
     if parsed.experimental_rerun and not Path(parsed.experimental_rerun).is_file():
         raise BadInput(
             f"no such file: {parsed.experimental_rerun}",
             where="--experimental-rerun",
-            fix="the reproduce tag of a run in MLflow has the command that trains it again",
+            fix="leave --experimental-rerun out; the command that trains a run again is in its tag reproduce in MLflow",
         )
     if parsed.shell_completion and not parsed.overrides:
         raise BadInput(
             "--shell-completion needs to know what to do",
             where="--shell-completion",
-            fix="python sweep.py --shell-completion install=bash, uninstall=bash or query=bash",
+            fix="one of install, uninstall and query: python sweep.py --shell-completion install=bash",
         )
+
+
+def _first_value(override: str) -> str:
+    """Return an override with the first of its values, where it is a plain list of them."""
+    return override if re.search(r"[\[({'\"]", override) else override.partition(",")[0]
 
 
 def _composed(parsed: argparse.Namespace, config_directory: Path) -> DictConfig:

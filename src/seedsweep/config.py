@@ -126,7 +126,7 @@ def read_config(config: DictConfig) -> RunConfig:
     checks.known_keys("", plain, top)
     tracking = plain["tracking"]
     if not isinstance(tracking, dict):
-        checks.refuse("tracking", "a group of settings", tracking, "leave it out")
+        checks.refuse("tracking", "a group of settings", tracking, "leave tracking out")
     checks.known_keys("tracking", tracking, Tracking.__dataclass_fields__)
     return RunConfig(
         trial=Trial.from_config({key: value for key, value in plain.items() if key in Trial.__dataclass_fields__}),
@@ -167,7 +167,9 @@ def _resolved(config: DictConfig, key: str) -> Any:
             OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
         )
     except MissingMandatoryValue as error:
-        raise BadInput(f"{error.full_key or key} is required", where=key, fix=f"{error.full_key or key}=…") from error
+        raise BadInput(
+            f"{error.full_key or key} is required", where=key, fix=f"give {error.full_key or key} a value"
+        ) from error
     except OmegaConfBaseException as error:
         raise unresolved(error, key) from error
 
@@ -177,8 +179,8 @@ def unresolved(error: OmegaConfBaseException, key: str) -> BadInput:
     name = error.full_key or key
     if isinstance(error, InterpolationResolutionError):
         reason = str(error).splitlines()[0]
-        return BadInput(f"cannot resolve {name}: {reason}", where=name, fix=f"give it a value: {name}=…")
-    return BadInput(str(error).splitlines()[0], where=name, fix=f"give it a value: {name}=…")
+        return BadInput(f"cannot resolve {name}: {reason}", where=name, fix=f"give {name} a value")
+    return BadInput(str(error).splitlines()[0], where=name, fix=f"give {name} a value")
 
 
 def _objective(value: object) -> str:
@@ -197,7 +199,7 @@ def _place_in_search(value: object) -> Mapping[str, int] | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        checks.refuse("tracking.search", "what a search tells its trials", value, "leave it out")
+        checks.refuse("tracking.search", "what a search tells its trials", value, "leave tracking.search out")
     for key in value:
         checks.choice("tracking.search", key, SEARCH_PLACES)
     return {str(key): checks.whole(f"tracking.search.{key}", number, at_least=0) for key, number in value.items()}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import tempfile
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
@@ -18,9 +20,10 @@ from seedsweep.config import all_setting_names, unresolved
 from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.searching.search import ALGORITHMS
 from seedsweep.trials.checks import unknown_setting
+from seedsweep.trials.typed import override, quoted, shell_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 # Of Hydra's grammar for overrides, those that give values to sweep over; and how a call begins.
@@ -29,15 +32,24 @@ _FUNCTION = re.compile(r"([A-Za-z_]\w*)\(")
 _BRACKETS = {"[": "]", "{": "}", "(": ")"}
 
 
-def as_bad_input(error: BaseException, config_directory: Path) -> BadInput | None:
+def or_left_out(bad: BadInput, arguments: Sequence[str]) -> BadInput:
+    """Return an error about a setting without a value with the advice not to type what took its value away."""
+    typed = [text for text in arguments if text.partition("=")[0].lstrip("+~") == bad.where]
+    if not bad.fix.startswith("give ") or not typed:
+        return bad
+    return BadInput(bad.what, where=bad.where, fix=f"leave {shell_word(typed[-1])} out, or {bad.fix}")
+
+
+def as_bad_input(error: BaseException, config_directory: Path, arguments: Sequence[str]) -> BadInput | None:
     """Return what a user should read instead of an error, or None when it is no user's fault.
 
     Args:
         error: as it came out of Hydra.
         config_directory: where conf/ is, to name files as the user knows them.
+        arguments: of the command line.
     """
     for cause in _chain(error):
-        known = _known(cause, config_directory)
+        known = _known(cause, config_directory, arguments)
         if known is not None:
             return known
     return None
@@ -49,39 +61,42 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _known(error: BaseException, config_directory: Path) -> BadInput | None:
+def _known(error: BaseException, config_directory: Path, arguments: Sequence[str]) -> BadInput | None:
     if isinstance(error, BadInput):
         return error
     if isinstance(error, MarkedYAMLError):
         return _broken_yaml(error, config_directory)
     if isinstance(error, MissingConfigException):
-        return _missing_choice(error)
+        return _missing_choice(error, arguments)
     if isinstance(error, OverrideParseException):
         return _unparsable(error)
-    if isinstance(error, ValueError) and str(error).startswith("Config group override must be"):
-        return BadInput("a group cannot be null", where="command line", fix="model=conv3, opt=adam, …")
     if isinstance(error, HydraException):
-        return _composition(str(error))
+        return _composition(str(error), arguments)
     if isinstance(error, OSError) and error.filename:
         # What a trial itself cannot write is the trial's own failure; this is Hydra making its directories.
-        fix = "hydra.run.dir=DIRECTORY that you may write to"
+        fix = f"{override('hydra.run.dir', f'{tempfile.gettempdir()}/outputs')}, or where else you may write"
         return BadInput(f"cannot write to {error.filename}: {error.strerror}", where="hydra.run.dir", fix=fix)
     if isinstance(error, OmegaConfBaseException):
         return unresolved(error, "config")
     return None
 
 
-def _missing_choice(error: MissingConfigException) -> BadInput:
+def _missing_choice(error: MissingConfigException, arguments: Sequence[str]) -> BadInput:
     name = (error.missing_cfg_file or "").removesuffix(".yaml")
     group, slash, choice = name.rpartition("/")
     if not slash:
-        return BadInput(f"no config '{name}'", where="--config-name", fix="leave --config-name out")
+        flag = next((text for text in arguments if text.startswith(("--config-name", "-cn"))), None)
+        fix = f"leave {flag.partition('=')[0]} out" if flag else f"a file {name}.yaml, or no mention of it"
+        return BadInput(f"no config '{name}'", where=flag or "the defaults list", fix=fix)
     options = sorted(error.options or [])
     word = "sweep" if group == "sweeps" else group
     what = f"no {word} '{choice}'; available: {', '.join(options) or 'none'}"
     if group == "hydra/sweeper" and choice in ALGORITHMS:
         return BadInput(what, where=group, fix=f"hydra/sweeper=tuner hydra.sweeper.algorithm={choice}")
-    return BadInput(what, where=group, fix=f"{group}={did_you_mean(choice, options) or '…, one of these'}")
+    close = did_you_mean(choice, options)
+    if close or not options:
+        return BadInput(what, where=group, fix=f"{group}={close}" if close else f"leave {group} out")
+    return BadInput(what, where=group, fix=f"{group}={options[0]}, or another of these")
 
 
 def _unparsable(error: OverrideParseException) -> BadInput:
@@ -91,58 +106,80 @@ def _unparsable(error: OverrideParseException) -> BadInput:
         if value.count(opening) > value.count(closing):
             return BadInput(f"unclosed '{opening}' in {typed}", where=key, fix=f"'{typed}{closing}'")
         if value.count(opening) < value.count(closing):
-            return BadInput(f"'{closing}' without '{opening}' in {typed}", where=key, fix=f"put '{opening}' before it")
+            fix = shell_word(f"{key}={opening}{value}")
+            return BadInput(f"'{closing}' without '{opening}' in {typed}", where=key, fix=fix)
     if not value and "=" not in typed:
-        return BadInput(f"'{typed}' is no setting", where=typed, fix=f"{typed}=…")
-    if value.endswith(","):
-        return BadInput(f"{typed} ends with a comma", where=key, fix=f"no space after a comma: {key}={value}…")
+        return BadInput(
+            f"'{typed}' is no setting", where=typed, fix=f"leave {shell_word(typed)} out, or give it a value"
+        )
     if (match := _FUNCTION.match(value)) and match[1] not in _FUNCTIONS:
         known = f"the functions are {', '.join(_FUNCTIONS)}"
-        close = did_you_mean(match[1], _FUNCTIONS) or ("tag(log, interval" if match[1] == "log" else "choice")
-        return BadInput(f"no function '{match[1]}'; {known}", where=key, fix=f"'{key}={close}(…)'")
-    return BadInput(f"cannot read {typed}", where=key, fix=f"quote the value: \"{key}='{value}'\"")
+        close = "tag(log, " if match[1] == "log" else f"{did_you_mean(match[1], _FUNCTIONS) or 'choice'}("
+        fix = shell_word(f"{key}={close}{value.removeprefix(match[0])}")
+        return BadInput(f"no function '{match[1]}'; {known}", where=key, fix=fix)
+    return BadInput(
+        f"cannot read {typed}", where=key, fix=f"{shell_word(f'{key}={quoted(value)}')} with its value in quotes"
+    )
 
 
-def _composition(message: str) -> BadInput | None:
+def _composition(message: str, arguments: Sequence[str]) -> BadInput | None:
     """Match what Hydra's composition says; the texts are those of Hydra 1.3."""
     if match := re.search(r"Could not override '([^']*)'", message):
-        key = match[1].lstrip("+~")
-        close = _of_plugins(key)
-        if close == key:
-            group, leaf = key.removeprefix("hydra.").split(".", 1)
-            others = ", ".join(_that_have(group, leaf))
-            fix = f"leave it out, or hydra/{group}=… that has it: {others}"
-            return BadInput(f"the {group} that was chosen has no setting '{leaf}'", where=key, fix=fix)
-        if close:
-            return BadInput(f"no setting '{key}'; did you mean '{close}'?", where=key, fix=f"{close}=…")
-        if key.startswith("hydra."):
-            return BadInput(f"no setting '{key}'", where=key, fix="python sweep.py --cfg hydra lists Hydra's settings")
-        return unknown_setting(key, all_setting_names())
+        return _not_overridden(match[1].lstrip("+~"), message)
+    if match := re.search(r"Could not delete[^']*'([^']*)'", message):
+        return BadInput(f"no setting '{match[1]}'", where=match[1], fix=f"leave ~{match[1]} out")
     if match := re.search(r"Ambiguous value for argument '(.*)'", message):
         return BadInput(
             f"{match[1]} is a list of values to sweep over",
             where=match[1].partition("=")[0],
-            fix=f"put -m before the overrides: python sweep.py -m {shlex.quote(match[1])}",
+            fix=f"put -m before the overrides: python sweep.py -m {shlex.join(arguments)}",
         )
     if match := re.search(r"Sweep parameters '(.*)' requires --multirun", message):
         key = match[1].partition("=")[0]
-        fix = f"put -m before the overrides: python sweep.py -m {shlex.quote(match[1])}"
+        fix = f"put -m before the overrides: python sweep.py -m {shlex.join(arguments)}"
         return BadInput(f"{match[1]} sweeps", where=key, fix=fix)
     if match := re.search(r"Sweeping over Hydra's configuration is not supported : '(.*)'", message):
-        key = match[1].partition("=")[0]
-        return BadInput(f"{match[1]} cannot be swept over: it is Hydra's own", where=key, fix=f"one value: {key}=…")
+        key, _, values = match[1].partition("=")
+        fix = shell_word(f"{key}=[{values}]" if key.endswith("gpus") else f"{key}={values.split(',')[0]}")
+        return BadInput(f"{match[1]} cannot be swept over: it is Hydra's own", where=key, fix=fix)
     if match := re.match(r"In '([^']*)': \w+ raised while composing config:\n(.*)\n\s+full_key: (\S*)", message):
         # What a file says of a plugin's settings, which have types of their own.
         close = _of_plugins(match[3])
         what = f"{match[1]}.yaml: {match[2].strip()}"
         fix = (
-            f"{close.rpartition('.')[2]}: … in that file" if close and close != match[3] else "correct it in that file"
+            f"{close.rpartition('.')[2]} in the place of {match[3].rpartition('.')[2]} in that file"
+            if close and close != match[3]
+            else "correct it in that file"
         )
         return BadInput(what, where=match[3] or match[1], fix=fix)
     if not message:
         return None
     first = " ".join(message.splitlines()[0].split())
-    return BadInput(first, where="command line or conf/", fix="python sweep.py --help shows all settings")
+    return BadInput(first, where="command line or conf/", fix="all settings are listed by: python sweep.py --help")
+
+
+def _not_overridden(key: str, message: str) -> BadInput:
+    """Build the error for a setting that Hydra does not find."""
+    close = _of_plugins(key)
+    if close == key:
+        group, leaf = key.removeprefix("hydra.").split(".", 1)
+        fix = f"hydra/{group}={' or '.join(_that_have(group, leaf))}, or leave {key} out"
+        return BadInput(f"the {group} that was chosen has no setting '{leaf}'", where=key, fix=fix)
+    if close:
+        return BadInput(f"no setting '{key}'; did you mean '{close}'?", where=key, fix=_with_value(close, message))
+    if key.startswith("hydra."):
+        fix = "all of its settings are listed by: python sweep.py --cfg hydra"
+        return BadInput(f"no setting '{key}'", where=key, fix=fix)
+    if key in all_setting_names():
+        what = f"the primary config has no '{key}'"
+        return BadInput(what, where=key, fix=f"{_with_value(f'+{key}', message)}, or a line for it in that file")
+    return unknown_setting(key, all_setting_names(), partial(_with_value, message=message))
+
+
+def _with_value(key: str, message: str) -> str:
+    """Return an override of another key with the value that was typed, as far as Hydra's message has it."""
+    match = re.search(r"use \+[^=\s]+=(.*)", message)
+    return shell_word(f"{key}={match[1]}") if match else f"{key}=VALUE"
 
 
 def _that_have(group: str, leaf: str) -> list[str]:

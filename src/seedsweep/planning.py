@@ -244,8 +244,15 @@ def _check_environment(composed: DictConfig) -> None:
             raise BadInput(
                 f"{name} changes how a worker computes, which trains one trial after another",
                 where=f"hydra.job.env_set.{name}",
-                fix=f"for the whole sweep: {shlex.join([f'{name}={value}'])} python sweep.py …",
+                fix=f"for the whole sweep: {shlex.join([f'{name}={value}'])} {_without(composed, name)}",
             )
+
+
+def _without(composed: DictConfig, variable: str) -> str:
+    """Return the command without the override that sets a variable."""
+    typed = [*composed.hydra.overrides.hydra, *composed.hydra.overrides.task]
+    others = [str(text) for text in typed if f"env_set.{variable}=" not in str(text)]
+    return shlex.join(["python", "sweep.py", "-m", *others])
 
 
 def _expected_runtime(trial: Trial, slots: Sequence[Slot]) -> Runtime:
@@ -266,7 +273,8 @@ def _place(config: DictConfig, composed: DictConfig) -> Path:
     try:
         place = Path(str(composed.hydra.sweep.subdir))
     except OmegaConfBaseException as error:
-        raise unresolved(error, "hydra.sweep.subdir") from error
+        what = unresolved(error, "hydra.sweep.subdir").what
+        raise BadInput(what, where="hydra.sweep.subdir", fix=_SUBDIR_FIX) from error
     if place.is_absolute() or ".." in place.parts:
         root = Path(config.hydra.sweep.dir).absolute()
         raise BadInput(
@@ -289,5 +297,5 @@ def check_one_process_can_run(trials: Sequence[Trial]) -> None:
             raise BadInput(
                 f"all trials of a sweep must have the same {setting}, got {', '.join(map(str, values))}",
                 where=setting,
-                fix=f"one sweep for each: {setting}={values[0]}",
+                fix=f"{setting}={values[0]}, and another sweep for each other value",
             )

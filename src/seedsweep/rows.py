@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seedsweep.config import Execution
 from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.trials import checks
-from seedsweep.trials.typed import spell
+from seedsweep.trials.typed import override, spell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +81,7 @@ def current_row(key: str | None) -> NamedRow | None:
         return None
     rows = named_rows(HydraConfig.get().sweeper)
     if key not in rows:
-        raise BadInput(f"no row '{key}'", where="tracking.row", fix="leave it out: a sweep sets it for its trials")
+        raise BadInput(f"no row '{key}'", where="tracking.row", fix="leave tracking.row out: a sweep sets it")
     return rows[key]
 
 
@@ -109,7 +110,7 @@ def _only(wanted: object, rows: dict[str, NamedRow]) -> dict[str, NamedRow]:
             raise BadInput(
                 f"no row '{key}'{known}",
                 where="hydra.sweeper.only",
-                fix=f"hydra.sweeper.only=[{close or next(iter(rows), '')}]" if rows else "leave it out",
+                fix=f"hydra.sweeper.only=[{close or next(iter(rows), '')}]" if rows else "leave hydra.sweeper.only out",
             )
     return {key: row for key, row in rows.items() if key in keys}
 
@@ -125,7 +126,8 @@ def _row(key: str, fields: Any) -> NamedRow:
         checks.refuse(where, "a group of fields", fields, f"{key}: {{overrides: [model=conv3]}}")
     allowed = [name for name in NamedRow.__dataclass_fields__ if name != "key"]
     if unknown := [str(name) for name in fields if name not in allowed]:
-        raise checks.unknown_setting(f"{where}.{unknown[0]}", [f"{where}.{name}" for name in allowed])
+        fix = partial(override, value=fields[unknown[0]])
+        raise checks.unknown_setting(f"{where}.{unknown[0]}", [f"{where}.{name}" for name in allowed], fix)
     overrides = fields.get("overrides") or []
     if not isinstance(overrides, list) or not all(isinstance(text, str) and "=" in text for text in overrides):
         checks.refuse(f"{where}.overrides", "a list of overrides", overrides, "overrides: [model=conv3, opt=sgd]")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seedsweep.errors import BadInput
 from seedsweep.planning import check_one_process_can_run
 from seedsweep.trials.spec import MAX_SEED, setting_names
+from seedsweep.trials.typed import shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ def _check_keys(space: Space, wanted: Wanted) -> None:
             raise BadInput(
                 f"{axis.key} is no setting of a trial, and cannot be searched",
                 where=axis.key,
-                fix=f"one value: {key}=…",
+                fix=f"{shell_word(f'{axis.key}={_ends(axis)[0]}')}, one value",
             )
         if key == "seed":
             raise BadInput(
@@ -58,7 +59,7 @@ def _check_keys(space: Space, wanted: Wanted) -> None:
                 fix="seed=1 hydra.sweeper.confirm=5",
             )
         if key == "epochs" and wanted.algorithm == "hyperband":
-            raise BadInput("hyperband decides the epochs itself", where="epochs", fix="the most of them: epochs=9")
+            raise BadInput("hyperband decides the epochs itself", where="epochs", fix="epochs=9, the most of them")
 
 
 def _check_axes(planner: TrialPlanner, space: Space) -> list[Planned]:
@@ -85,9 +86,13 @@ def _plan(planner: TrialPlanner, space: Space, values: Mapping[str, str]) -> Pla
             raise
         low, high = axis.dimension.low, axis.dimension.high
         wants_whole = "whole number" in error.what and not axis.dimension.whole
-        fix = (
-            f"'{axis.key}=int(interval({low:g}, {high:g}))'" if wants_whole else f"'{axis.key}=interval(…)' within that"
-        )
+        fix = f"'{axis.key}=int(interval({low:g}, {high:g}))'"
+        if not wants_whole:
+            # Which end is out of bounds, and by how much, is not known; a tenth less of it is a beginning.
+            is_low = float(values[axis.key]) == low
+            inside = high / 1000 if low <= 0 < high else low + 0.1 * (high - low)
+            low, high = (inside, high) if is_low else (low, high - 0.1 * (high - low))
+            fix = f"'{axis.key}=interval({low:g}, {high:g})', a narrower one"
         raise BadInput(error.what, where=error.where, fix=fix) from error
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from seedsweep.errors import (
 from seedsweep.launching.results import failures_of
 from seedsweep.tracking import databases
 from seedsweep.tracking.tags import DIRECTORY_TAG, PLAN_TAG, RERUN_TAG
+from seedsweep.trials.typed import override
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -278,7 +280,7 @@ def _make_directory(config: DictConfig) -> tuple[Path, list[Path]]:
     try:
         databases.probe(directory)
     except BadInput as error:
-        fix = "hydra.sweep.dir=DIRECTORY that you may write to"
+        fix = f"{override('hydra.sweep.dir', f'{tempfile.gettempdir()}/multirun')}, or where else you may write"
         raise BadInput(error.what, where="hydra.sweep.dir", fix=fix) from error
     return directory, missing
 

@@ -222,11 +222,11 @@ def _refuse_what_is_no_grid(overrides: Sequence[Override]) -> None:
             raise BadInput(
                 f"a range needs a search, and this is a grid: {override.input_line}",
                 where=override.get_key_element(),
-                fix="a list of values, or a search: hydra/sweeper=tuner",
+                fix="hydra/sweeper=tuner for a search, or a list of values",
             )
         if override.is_sweep_override() and next(iter(override.sweep_string_iterator()), None) is None:
             raise BadInput(
                 f"the sweep is empty: {override.input_line} matches nothing",
                 where=override.get_key_element(),
-                fix=f"name at least one: {override.get_key_element()}=…",
+                fix=f"'{override.get_key_element()}=glob(*)', or some by name",
             )

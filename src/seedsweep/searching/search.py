@@ -192,7 +192,7 @@ def _check(order: Order) -> None:
         checks.whole(f"{_WHERE}.max_trials", order.max_trials, example=30)
     checks.whole(f"{_WHERE}.factor", order.factor, at_least=2, example=3)
     # With fewer there is one rung, and nothing to choose.
-    checks.whole(f"{_WHERE}.epochs", order.epochs, at_least=order.factor, example=order.factor**2)
+    checks.whole("epochs", order.epochs, at_least=order.factor, example=order.factor**2)
 
 
 def _check_it_can_halve(order: Order, rungs: Sequence[Rung]) -> None:

@@ -97,7 +97,7 @@ def read_space(overrides: Sequence[Override]) -> Space:
         raise BadInput(
             "nothing to search: every setting has one value",
             where="command line",
-            fix="give one several values, or a range: opt.learning_rate=interval(0.0001, 0.1)",
+            fix="'opt.learning_rate=interval(0.0001, 0.1)', or several values of another setting",
         )
     fixed = (
         f"{override.get_key_element()}={override.get_value_element_as_str()}"

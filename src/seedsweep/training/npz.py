@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seedsweep.errors import BadInput
+from seedsweep.errors import BadInput, did_you_mean
 from seedsweep.training.hashing import arrays_sha256
+from seedsweep.trials.typed import override
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ class RawArrays:
 def read_npz(path: Path) -> RawArrays:
     """Read x_train, y_train and, where they are there, x_test and y_test from one .npz file."""
     if not path.is_file():
-        raise BadInput(f"no such file: {path}", where="data.path", fix="data.path=FILE.npz")
+        raise BadInput(f"no such file: {path}", where="data.path", fix=_others(path))
     try:
         # Opened here: numpy leaves a damaged file open.
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -80,6 +81,14 @@ def read_npz(path: Path) -> RawArrays:
         found.get("x_test"),
         found["y_test"].reshape(-1).astype(np.int64) if "y_test" in found else None,
     )
+
+
+def _others(missing: Path) -> str:
+    """Say what to type in the place of a file that is not there."""
+    beside = sorted(path.name for path in missing.parent.glob("*.npz")) if missing.parent.is_dir() else []
+    if not beside:
+        return "data=mnist5k data.path=null needs no file; numpy.savez writes one"
+    return override("data.path", str(missing.parent / (did_you_mean(missing.name, beside) or beside[0])))
 
 
 def _unreadable(path: Path, error: Exception) -> BadInput:

@@ -18,6 +18,7 @@ import numpy as np
 
 from seedsweep.errors import BadInput
 from seedsweep.training.npz import RawArrays, read_npz
+from seedsweep.trials.typed import override
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +97,7 @@ def read_mnist(path: str | None) -> RawArrays:
         raise BadInput(
             f"{found} holds {_describe(arrays)}, which are not MNIST's 60,000 + 10,000 images",
             where="data.path",
-            fix=f"data=npz data.path={found} to train on it as data of your own, or delete it",
+            fix=f"data=npz {override('data.path', str(found))} to train on it as data of your own, or delete it",
         )
     return arrays
 
@@ -158,7 +159,7 @@ def _no_mnist(reason: str) -> BadInput:
     return BadInput(
         f"the full MNIST is neither on this machine nor to be downloaded: {reason}",
         where="data=mnist",
-        fix="data=mnist5k needs no download; or data.path=FILE names a copy of mnist.npz",
+        fix="data=mnist5k needs no download; or data.path=mnist.npz with a copy of that file",
     )
 
 

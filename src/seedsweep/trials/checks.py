@@ -7,10 +7,13 @@ what was received and what is allowed.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from seedsweep.errors import BadInput, did_you_mean
+from seedsweep.trials.typed import override, shell_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,10 +45,16 @@ def is_whole(value: object) -> bool:
 def whole(key: str, value: object, *, example: int = 1, at_least: int = 1, at_most: int | None = None) -> int:
     """Return a whole number within bounds."""
     if not is_whole(value) or value < at_least:  # type: ignore[operator]
-        refuse(key, f"a whole number ≥ {at_least}", value, f"{key}={example}")
+        refuse(key, f"a whole number ≥ {at_least}", value, _range_of(key, value, at_least) or f"{key}={example}")
     if at_most is not None and value > at_most:  # type: ignore[operator]
         refuse(key, f"a whole number ≤ {at_most}", value, f"{key}={example}")
     return value  # type: ignore[return-value]
+
+
+def _range_of(key: str, value: object, at_least: int) -> str | None:
+    """Return how Hydra wants a range of whole numbers that was typed as 1..5 or 1-5; None where it was none."""
+    match = re.fullmatch(r"(\d+) *(?:\.\.+|-|:) *(\d+)", value) if isinstance(value, str) else None
+    return f"-m '{key}=range({max(int(match[1]), at_least)},{int(match[2]) + 1})'" if match else None
 
 
 def number(key: str, value: object, allowed: str, *, accept: object, example: str) -> float:
@@ -99,7 +108,7 @@ def choice(key: str, value: object, allowed: Sequence[str]) -> str:
 def whole_list(key: str, value: object, *, example: str) -> tuple[int, ...]:
     """Return a list of whole numbers ≥ 1; it may be empty."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        refuse(key, "a list of whole numbers", value, f"for one trial: {key}={example}")
+        refuse(key, "a list of whole numbers", value, f"{shell_word(f'{key}={example}')} for one trial")
     for item in value:
         if not is_whole(item) or item < 1:
             refuse(key, "a list of whole numbers ≥ 1", list(value), f"{key}={example}")
@@ -132,7 +141,9 @@ def only_for(
     if value is not None:
         group, _, word = key.partition(".")
         raise BadInput(
-            f"{group}={choice} has no {word}, got {show(value)}", where=key, fix=f"{group}={owners[0]} {key}={value}"
+            f"{group}={choice} has no {word}, got {show(value)}",
+            where=key,
+            fix=f"{group}={owners[0]} {override(key, value)}",
         )
     return None
 
@@ -143,21 +154,32 @@ def known_keys(where: str, received: Mapping[str, object], allowed: Iterable[str
     allowed = list(allowed)
     for key in received:
         if key not in allowed:
-            raise unknown_setting(f"{prefix}{key}", [f"{prefix}{name}" for name in allowed])
+            close_one = partial(override, value=received[key])
+            raise unknown_setting(f"{prefix}{key}", [f"{prefix}{name}" for name in allowed], close_one)
     for name in allowed:
         if name not in received:
             raise BadInput(
                 f"{prefix}{name} is required",
                 where=f"{prefix}{name}",
-                fix=f"give it a value: {prefix}{name}=…",
+                fix=f"give {prefix}{name} a value",
             )
 
 
-def unknown_setting(key: str, allowed: Iterable[str]) -> BadInput:
-    """Build the error for a setting that does not exist."""
+def unknown_setting(key: str, allowed: Iterable[str], typed: Callable[[str], str]) -> BadInput:
+    """Build the error for a setting that does not exist.
+
+    Args:
+        key: that was used.
+        allowed: those that there are.
+        typed: returns the override of another setting with the same value.
+    """
     allowed = list(allowed)
     close = did_you_mean(key, allowed)
     if close:
-        return BadInput(f"no setting '{key}'; did you mean '{close}'?", where=key, fix=f"{close}=…")
-    fix = "one of " + ", ".join(allowed) if len(allowed) < _FEW else "python sweep.py --help lists all settings"
+        return BadInput(
+            f"no setting '{key}'; did you mean '{close}'?", where=key, fix=f"{typed(close)} in the place of {key}"
+        )
+    fix = (
+        "one of " + ", ".join(allowed) if len(allowed) < _FEW else "all settings are listed by: python sweep.py --help"
+    )
     return BadInput(f"no setting '{key}'", where=key, fix=fix)

@@ -14,6 +14,7 @@ from seedsweep.trials import checks
 from seedsweep.trials.architecture import Architecture
 from seedsweep.trials.optimizer import Optimizer
 from seedsweep.trials.stopping import Stop
+from seedsweep.trials.typed import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -134,7 +135,7 @@ class Data:
             raise BadInput(
                 f"data=mnist5k is built in and reads no file, got '{path}'",
                 where="data.path",
-                fix=f"data=npz data.path={path}",
+                fix=f"data=npz {override('data.path', path)}",
             )
         return cls(
             name=name,
