@@ -6,35 +6,47 @@ import pytest
 
 from seedsweep.launching import screen as screens
 from seedsweep.launching.pace import Pace, about
+from seedsweep.launching.relay import ScreenHandler
 from seedsweep.launching.screen import Screen
+
+# What Rich writes before it prints anew: to the line's start, clear it, up, clear it.
+CLEARED = "\r\x1b[2K\x1b[1A\x1b[2K"
 
 
 def test_the_rest_takes_as_long_as_the_same_work_did():
-    """Four jobs of ten epochs, two at once, ten seconds an epoch."""
-    pace = Pace(4, now=100)
-    assert pace.left(100) is None
+    """Four jobs of ten epochs, two at once, ten seconds an epoch; two minutes of imports first, which are no work."""
+    pace = Pace(4, now=0)
+    assert pace.left(0) is None
     pace.started(0)
     pace.started(1)
     for job in (0, 1):
-        pace.epoch(job, 1, 10, now=110)
-    assert pace.left(110) == pytest.approx(190)
-    assert pace.left(115) == pytest.approx(185)  # it counts down between two epochs
+        pace.epoch(job, 1, 10, now=130)
+    assert pace.left(130) is None  # nothing is known yet
+    for job in (0, 1):
+        pace.epoch(job, 2, 10, now=140)
+    assert pace.left(140) == pytest.approx(180)
+    assert pace.left(145) == pytest.approx(175)  # it counts down between two epochs
     assert pace.left(1000) == 0
     for job in (0, 1):
-        pace.epoch(job, 10, 10, now=200)
-        pace.ended(job, now=200)
-    assert pace.left(200) == pytest.approx(100)
+        pace.epoch(job, 10, 10, now=220)
+        pace.ended(job, now=220)
+    assert pace.left(220) == pytest.approx(100)
+    for job in (2, 3):
+        pace.started(job)
+        pace.epoch(job, 1, 10, now=230)
+    assert pace.left(230) == pytest.approx(90)
 
 
 def test_what_a_checkpoint_held_was_not_done_here():
-    """A trial goes on after epoch 8 of 10; a second one starts from nothing."""
+    """A trial goes on after epoch 7 of 10; a second one starts from nothing."""
     pace = Pace(2, now=0)
     pace.started(0)
-    pace.epoch(0, 9, 10, now=10)
-    assert pace.left(10) == pytest.approx(110)
-    pace.epoch(0, 10, 10, now=20)
-    pace.ended(0, now=20)
-    assert pace.left(20) == pytest.approx(100)
+    pace.epoch(0, 8, 10, now=30)
+    pace.epoch(0, 9, 10, now=40)
+    assert pace.left(40) == pytest.approx(110)
+    pace.epoch(0, 10, 10, now=50)
+    pace.ended(0, now=50)
+    assert pace.left(50) == pytest.approx(100)
 
 
 def test_a_second_try_is_work_again():
@@ -100,3 +112,22 @@ def test_what_every_worker_says_is_said_once(capsys):
         record.seedsweep_once = once
         screen.show(record)
     assert capsys.readouterr().out.split("\n") == ["no diagram", "again", "again", ""]
+
+
+def test_what_the_parent_logs_stands_above_the_bars(capfd, monkeypatch):
+    """And does not push a bar out of its place, where it would stay."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    log = logging.getLogger("a parent")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    handler = ScreenHandler()
+    log.addHandler(handler)
+    with Screen(2) as screen:
+        screen.started(0, "first", "core 0")
+        log.info("the winner is known")
+        screen.ended(0)
+    log.removeHandler(handler)
+    out = capfd.readouterr().out
+    before, _, after = out.partition("the winner is known")
+    assert before.endswith(CLEARED)
+    assert after.startswith("\n")

@@ -1,5 +1,7 @@
 """Settings are checked once, by type and range, and every file in conf/ composes."""
 
+import shutil
+
 import pytest
 from conftest import CONF, ROOT
 
@@ -83,12 +85,17 @@ def test_a_key_that_a_file_invents_is_refused():
         Trial.from_config({"conv_filter": [1]})
 
 
-def test_the_help_names_every_choice_of_every_group():
-    """`sweep.py --help` lists what conf/ and sweeps/ hold."""
-    text = (CONF / "hydra" / "help" / "seedsweep.yaml").read_text(encoding="utf-8")
+def test_the_help_names_every_choice_of_every_group(shell):
+    """`sweep.py --help` lists what conf/ and sweeps/ hold, and a user's own files too."""
+    own = shell.directory / "mine" / "model"
+    own.mkdir(parents=True)
+    shutil.copyfile(CONF / "model" / "mlp.yaml", own / "wide.yaml")
+    ended = shell.sweep("--config-dir", "mine", "--help")
+    assert ended.code == 0, ended.err
     for directory in (*(CONF / group for group in ("model", "opt", "reg", "data", "stop")), ROOT / "sweeps"):
-        line = next(line.split() for line in text.splitlines() if line.split()[:1] == [directory.name])
-        assert sorted(line[1:]) == sorted(path.stem for path in directory.glob("*.yaml"))
+        line = next(line for line in ended.out.splitlines() if line.startswith(f"{directory.name}: "))
+        there = [path.stem for path in directory.glob("*.yaml")] + ["wide"] * (directory.name == "model")
+        assert line.partition(": ")[2].split(", ") == sorted(there)
 
 
 def test_each_file_of_a_group_says_how_to_use_it():

@@ -8,6 +8,9 @@ _MINUTE, _HOUR = 60, 3600
 class Pace:
     """Counts the work done, in whole jobs; an epoch is a part of its job.
 
+    What comes before the first epoch that ends is no work: workers start then, which they do once. Jobs that had begun
+    by then are counted from the end of their own first epoch.
+
     Args:
         total: how many jobs there may be.
         now: seconds, of any clock.
@@ -19,26 +22,36 @@ class Pace:
 
     def __init__(self, total: int, now: float) -> None:
         self._began = now
+        self._is_warm = False
         self._ends: float | None = None
         self.total, self.done = total, 0
         self._worked = 0.0
-        # Job → where it was when it began here, which is later where a checkpoint was, and where it is now.
+        # Job → from where it is counted, which is later where a checkpoint was, and where it is now.
         self._running: dict[int, tuple[float, float]] = {}
+        self._first: set[int] = set()
 
     def started(self, job: int) -> None:
         """Take in that a job has begun."""
         self._running[job] = (0.0, 0.0)
+        if not self._is_warm:
+            self._first.add(job)
 
     def epoch(self, job: int, done: int, total: int, now: float) -> None:
         """Take in that a job has done another epoch."""
         if job in self._running:
             begun, reached = self._running[job]
-            self._running[job] = (begun if reached else (done - 1) / total, done / total)
+            if not reached:
+                begun = done / total if job in self._first else (done - 1) / total
+            if not self._is_warm:
+                self._is_warm, self._began = True, now
+            self._running[job] = (begun, done / total)
             self._estimate(now)
 
     def ended(self, job: int, now: float) -> None:
         """Take in that a job has ended."""
         begun, _ = self._running.pop(job)
+        self._first.discard(job)
+        self._is_warm = True
         self._worked += 1 - begun
         self.done += 1
         self._estimate(now)
@@ -53,8 +66,9 @@ class Pace:
 
     def _estimate(self, now: float) -> None:
         worked = self._worked + sum(reached - begun for begun, reached in self._running.values())
-        left = self.total - self.done - sum(reached for _, reached in self._running.values())
-        self._ends = now + (now - self._began) / worked * left
+        if worked > 0:
+            left = self.total - self.done - sum(reached for _, reached in self._running.values())
+            self._ends = now + (now - self._began) / worked * left
 
 
 def about(seconds: float) -> str:

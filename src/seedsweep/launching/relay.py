@@ -41,6 +41,21 @@ class _Sender:
             self._report(record)
 
 
+class ScreenHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what standard output is when a record comes: progress bars put their own in its place.
+
+    Named by the hydra logging configuration. Records that went past the bars would break them.
+    """
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        """Standard output as it is now."""
+        return sys.stdout
+
+
 def console_handler() -> logging.Handler:
     """Return the handler that shows records to the user: by way of the parent in a worker, else directly.
 
@@ -48,7 +63,7 @@ def console_handler() -> logging.Handler:
     """
     if _report is not None:
         return logging.handlers.QueueHandler(_Sender(_report))  # type: ignore[arg-type]
-    return logging.StreamHandler(sys.stdout)
+    return ScreenHandler()
 
 
 def report_to(report: Callable[[logging.LogRecord], None]) -> None:
