@@ -252,7 +252,7 @@ def test_what_happens_after_the_end_does_not_undo_it(tmp_path, error):
 
 def test_half_links_of_who_was_killed_are_removed(store):
     """One that somebody may still be at work on stays, and so does a whole one."""
-    tags = {"reused_from": "0" * 32}
+    tags = {"reused_from": "0" * 32, "trial_id": "1" * 16}
     now = int(time.time() * 1000)
     made = {
         name: store.client.create_run(store.experiment_id, start_time=start, tags=tags, run_name=name).info.run_id

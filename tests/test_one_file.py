@@ -4,14 +4,12 @@ import os
 import shutil
 import signal
 import sqlite3
-import stat
-from contextlib import closing, contextmanager
+import subprocess
+import sys
+from contextlib import closing
 
 import pytest
 from conftest import Shell
-
-from seedsweep.tracking.reading import find_sweep
-from seedsweep.tracking.store import reading
 
 ONE = "hydra.launcher.workers=1"
 
@@ -79,48 +77,49 @@ def test_another_process_that_reads_does_not_keep_results_from_the_file(sweep):
         assert copied_alone(trying.directory) == 3
 
 
-@contextmanager
-def read_only(directory):
-    """A directory for somebody who may not write in it."""
-    paths = [directory, *directory.rglob("*")]
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in paths}
-    for parent in directory.parents[:-2]:
-        modes[parent] = stat.S_IMODE(parent.stat().st_mode)
-        parent.chmod(modes[parent] | 0o055)
-    for path in paths:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    if root := os.geteuid() == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-        for path, mode in modes.items():
-            path.chmod(mode)
+# Root without its right to pass over permissions, which are what this is about.
+WITHOUT_RIGHTS = [
+    *("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-dac_override,-dac_read_search")
+]
+READER = """
+import sys
+from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.store import reading
+
+for directory in sys.argv[1:]:
+    with reading(f"sqlite:///{directory}/mlflow.db", "seedsweep") as store:
+        print(len(find_sweep(store, None).trials))
+"""
 
 
-@pytest.mark.parametrize("left_by", ["a sweep that ended", "a sweep that was killed", "an earlier version"])
-def test_a_reader_need_not_write(sweep, tmp_path, left_by):
-    """The table of a database in a read-only directory, whatever state it was left in; nothing there changes."""
+def test_a_reader_need_not_write(sweep, tmp_path):
+    """A database in a read-only directory, in whatever state it was left: it is read, and nothing there changes."""
     trying = sweep([1, 2], ONE, EPOCH_SECONDS=0)
     assert trying.run() == 0, trying.output
-    there = tmp_path / "there"
-    there.mkdir()
-    if left_by == "a sweep that ended":
-        shutil.copyfile(trying.directory / "mlflow.db", there / "mlflow.db")
-    else:
-        with closing(sqlite3.connect(trying.directory / "mlflow.db")) as open_one:
-            open_one.execute("PRAGMA journal_mode=WAL")
-            open_one.execute("UPDATE experiments SET last_update_time = 1")
-            open_one.commit()
-            shutil.copyfile(trying.directory / "mlflow.db", there / "mlflow.db")
-            if left_by == "a sweep that was killed":
-                shutil.copyfile(trying.directory / "mlflow.db-wal", there / "mlflow.db-wal")
-    before = {path.name: path.read_bytes() for path in there.iterdir()}
-    with read_only(there), reading(f"sqlite:///{there}/mlflow.db", "seedsweep") as store:
-        assert len(find_sweep(store, None).trials) == 2
-    assert {path.name: path.read_bytes() for path in there.iterdir()} == before
+    ended, killed, older = (tmp_path / name for name in ("ended", "killed", "older"))
+    for directory in (ended, killed, older):
+        directory.mkdir()
+    shutil.copyfile(trying.directory / "mlflow.db", ended / "mlflow.db")
+    with closing(sqlite3.connect(trying.directory / "mlflow.db")) as database:
+        # The mode in which a sweep writes, and in which earlier versions left the file.
+        database.execute("PRAGMA journal_mode=WAL")
+        shutil.copyfile(trying.directory / "mlflow.db", older / "mlflow.db")
+        database.execute("UPDATE experiments SET last_update_time = 1")
+        database.commit()
+        for name in ("mlflow.db", "mlflow.db-wal"):
+            shutil.copyfile(trying.directory / name, killed / name)
+    files = [path for directory in (ended, killed, older) for path in directory.iterdir()]
+    before = {path: path.read_bytes() for path in files}
+    for path in (*files, ended, killed, older):
+        path.chmod(0o444 if path.is_file() else 0o555)
+    command = [sys.executable, "-c", READER, str(ended), str(killed), str(older)]
+    wrapper = WITHOUT_RIGHTS if os.geteuid() == 0 else []
+    read = subprocess.run([*wrapper, *command], capture_output=True, text=True, check=False)
+    assert (read.returncode, read.stdout.split()) == (0, ["2", "2", "2"]), read.stderr
+    for directory in (ended, killed, older):
+        directory.chmod(0o755)
+    now = {path: path.read_bytes() for directory in (ended, killed, older) for path in directory.iterdir()}
+    assert now == before
 
 
 def test_a_reader_does_not_fill_an_empty_file(shell):

@@ -273,7 +273,7 @@ def test_two_different_sweeps_in_one_directory(sweep):
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("rerun=maybe", "rerun must be true or false"),
+        ("rerun=maybe", "rerun must be one of false, missing, true"),
         ("checkpoint_every=0", "checkpoint_every must be a whole number ≥ 1"),
         ("timeout=-1", "timeout must be a finite number > 0"),
         ("retries=-1", "retries must be a whole number ≥ 0"),

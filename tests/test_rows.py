@@ -46,7 +46,7 @@ def test_what_other_settings_refer_to_is_no_row_s_affair():
     ("sweeper", "what", "fix"),
     [
         ({"rows": {"w1": {}}, "only": ["w2"]}, "no row 'w2'; the rows are w1", "hydra.sweeper.only=[w1]"),
-        ({"rows": {}, "only": ["w2"]}, "no row 'w2'; this sweep has no rows", "leave it out"),
+        ({"rows": {}, "only": ["w2"]}, "no row 'w2'; this sweep has no rows", "leave hydra.sweeper.only out"),
         ({"rows": {"w1": {}}, "only": []}, "must be null or a list of rows, got []", "hydra.sweeper.only=[w1]"),
         ({"rows": ["w1"]}, "must be rows by key, got ['w1']", "rows: {first"),
         ({"rows": {"a b": {}}}, "a key of letters, digits", "a short key"),

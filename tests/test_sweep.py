@@ -52,7 +52,9 @@ def test_the_parent_never_imports_what_trains(swept):
 
 def test_the_first_line_says_which_data(swept):
     """Before anything else."""
-    assert swept[1].out.splitlines()[0] == "data: mnist5k: 3,600 train, 400 validation, 1,000 test; pixels divided by 255"
+    assert (
+        swept[1].out.splitlines()[0] == "data: mnist5k: 3,600 train, 400 validation, 1,000 test; pixels divided by 255"
+    )
 
 
 def test_the_table_is_printed_saved_stored_and_written_again(swept):
@@ -238,7 +240,10 @@ def test_the_full_mnist_goes_in_by_the_same_door(sweep, mnist):
     trying.arguments = [text for text in trying.arguments if not text.startswith(("data", "batch_size"))]
     trying.arguments += ["data=mnist", "batch_size=1000"]
     assert trying.run() == 0, trying.output
-    assert trying.output.splitlines()[0] == "data: mnist: 54,000 train, 6,000 validation, 10,000 test; pixels divided by 255"
+    assert (
+        trying.output.splitlines()[0]
+        == "data: mnist: 54,000 train, 6,000 validation, 10,000 test; pixels divided by 255"
+    )
     assert trying.lines("end") == [["1"]]
 
 
