@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seedsweep.cli import main
+from seedsweep.cli.sweep_command import main
 
 if __name__ == "__main__":
     main(Path(__file__).parent / "conf")

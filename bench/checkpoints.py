@@ -14,10 +14,10 @@ from pathlib import Path
 
 import hydra
 
-from seedsweep.config import read_config, register_resolvers
-from seedsweep.training import checkpoints, runtime
-from seedsweep.training.checkpoints import Keeping
-from seedsweep.training.dataset import load
+from seedsweep.config.run_config import read_config, register_resolvers
+from seedsweep.data.dataset import load
+from seedsweep.training import backend, checkpoints
+from seedsweep.training.checkpoints import CheckpointConfig
 
 EPOCHS = 6
 CONF = Path(__file__).parent.parent / "conf"
@@ -28,8 +28,8 @@ def main():
     register_resolvers()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         trial = read_config(hydra.compose("config", ["model=conv2", "opt=adam", f"epochs={EPOCHS}"])).trial
-    runtime.prepare(trial.backend, trial.threads)
-    from seedsweep.training import fit
+    backend.prepare(trial.backend, trial.threads)
+    from seedsweep.training import trainer
 
     written = []
     real = checkpoints.write
@@ -42,7 +42,9 @@ def main():
     checkpoints.write = timed
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / checkpoints.FILE_NAME
-        trained = fit.train(trial, load(trial.data), lambda _: None, Keeping("t", path, 1, lambda: False), None)
+        trained = trainer.train(
+            trial, load(trial.data), lambda _: None, CheckpointConfig("t", path, 1, lambda: False), None
+        )
         size = path.stat().st_size
     epoch, median = trained.train_seconds / EPOCHS, statistics.median(written)
     print(f"checkpoint: {size / 2**20:.1f} MiB, written in {1000 * median:.0f} ms (median of {EPOCHS})")

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import requests
 
-from seedsweep.tracking.delivery import deliver
+from seedsweep.metrics import EPOCH_METRICS, EpochMetrics
 from seedsweep.tracking.journal import Journal
+from seedsweep.tracking.journal_uploader import deliver
 from seedsweep.tracking.store import open_store
-from seedsweep.tracking.writing import TrialWriter
-from seedsweep.trials.record import EPOCH_METRICS, EpochMetrics
+from seedsweep.tracking.trial_logger import TrialWriter
 
 TRIALS, EPOCHS, PARAMS = 15, 12, 40
 FILES = {

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from seedsweep.training.runtime import cpu_kind
+from seedsweep.training.backend import cpu_model
 
 SWEEP = Path(__file__).parent.parent / "sweep.py"
 REPEATS = 9
@@ -88,7 +88,7 @@ def sweep(name, overrides):
 
 def main():
     """Run the parts that the command line names, or all of them."""
-    print(f"{time.strftime('%Y-%m-%d')}, {cpu_kind()}, {os.cpu_count()} cores")
+    print(f"{time.strftime('%Y-%m-%d')}, {cpu_model()}, {os.cpu_count()} cores")
     parts = {"answer": answer, "quick_start": quick_start, "mnist": mnist}
     for name in sys.argv[1:] or parts:
         parts[name]()

@@ -49,7 +49,7 @@ def search(algorithm, order, seed, trials):
 
 def results(name):
     """Return the trials of a search: epochs trained, score, start and end in seconds, by suggestion."""
-    from seedsweep.tracking.reading import find_sweep
+    from seedsweep.tracking.run_queries import find_sweep
     from seedsweep.tracking.store import existing_store
 
     store = existing_store(None, "seedsweep")

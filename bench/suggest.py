@@ -17,11 +17,11 @@ import warnings
 import numpy as np
 import psutil
 
-from seedsweep.searching.messages import Dimension, Order, Proposal, Told
-from seedsweep.searching.process import KerasTunerProcess
-from seedsweep.searching.search import ALGORITHMS, Search
-from seedsweep.searching.space import Axis
-from seedsweep.training.runtime import cpu_kind
+from seedsweep.search.oracle_client import KerasTunerProcess
+from seedsweep.search.protocol import Dimension, Proposal, Result, SearchRequest
+from seedsweep.search.search_space import Axis
+from seedsweep.search.searcher import ALGORITHMS, Search
+from seedsweep.training.backend import cpu_model
 
 SEEDS = range(5)
 TRIALS = (30, 60)
@@ -109,8 +109,8 @@ def quality():
     """Print how far above the minimum the best trial lies, as the median over the seeds."""
     from keras_tuner.oracles import BayesianOptimizationOracle
 
-    from seedsweep.searching import oracles
-    from seedsweep.searching.asked import Asked
+    from seedsweep.search import oracles
+    from seedsweep.search.oracle_adapter import OracleAdapter
 
     class Theirs(oracles._InMemory, BayesianOptimizationOracle):  # noqa: SLF001
         """KerasTuner's own, but for its files."""
@@ -127,8 +127,8 @@ def quality():
             oracles._Bayesian = oracle  # noqa: SLF001
             runs = []
             for seed in SEEDS:
-                order = Order(algorithm, dimensions, seed, max(TRIALS), maximize=False, epochs=None, factor=3)
-                runs.append(walk(Asked(order), function, seed))
+                order = SearchRequest(algorithm, dimensions, seed, max(TRIALS), maximize=False, epochs=None, factor=3)
+                runs.append(walk(OracleAdapter(order), function, seed))
             found[key] = runs
         for trials in TRIALS:
             cells = (f"{statistics.median(run[trials - 1] for run in runs) - least:.4f}" for runs in found.values())
@@ -143,7 +143,7 @@ def walk(asked, function, seed):
         proposal = asked.ask()
         assert isinstance(proposal, Proposal)
         score = function(*proposal.numbers, random)
-        asked.tell(Told(proposal.number, score))
+        asked.tell(Result(proposal.number, score))
         best = min(best, (score, function(*proposal.numbers, None)))
         path.append(best[1])
     return path
@@ -152,7 +152,7 @@ def walk(asked, function, seed):
 def main():
     """Run the parts that the command line names, or both."""
     os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    print(f"{time.strftime('%Y-%m-%d')}, {cpu_kind()}, {os.cpu_count()} cores")
+    print(f"{time.strftime('%Y-%m-%d')}, {cpu_model()}, {os.cpu_count()} cores")
     parts = {"cost": cost, "quality": quality}
     for name in sys.argv[1:] or parts:
         parts[name]()

@@ -17,8 +17,8 @@ IMAGES = 1000
 
 READ = """
 import time
-from seedsweep.report import table_from
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.sweeps.publish import table_from
+from seedsweep.tracking.run_queries import find_sweep
 from seedsweep.tracking.store import existing_store
 store = existing_store(None, "seedsweep")
 began = time.perf_counter()
@@ -37,7 +37,7 @@ def fill(trials):
     """Write that many trials through MLflow's client."""
     from mlflow.entities import Metric, Param, RunTag
 
-    from seedsweep.tracking.runs import start_sweep
+    from seedsweep.tracking.run_writer import start_sweep
     from seedsweep.tracking.store import open_store
 
     store = open_store(None, "seedsweep")

@@ -18,9 +18,9 @@ import pytest
 from omegaconf import OmegaConf
 from starting import Cold, Warm
 
-import seedsweep.__main__
-from seedsweep.config import read_config, register_resolvers
-from seedsweep.rows import named_rows
+import seedsweep.cli.table_command
+from seedsweep.config.named_rows import named_rows
+from seedsweep.config.run_config import read_config, register_resolvers
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -219,7 +219,7 @@ class Shell:
         out, err, code = io.StringIO(), io.StringIO(), 0
         with contextlib.chdir(self.directory), redirect_stdout(out), redirect_stderr(err):
             try:
-                seedsweep.__main__.main(list(arguments))
+                seedsweep.cli.table_command.main(list(arguments))
             except SystemExit as ended:
                 code = ended.code
         return Ended(code, out.getvalue(), err.getvalue())

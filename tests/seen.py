@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from seedsweep.reporting.pictures.canvas import plain
+from seedsweep.reporting.plots.canvas import plain
 
 HOSTILE = [
     "$x_1$ costs 5$",

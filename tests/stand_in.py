@@ -1,6 +1,6 @@
 """sweep.py with a stand-in for the network, so that faults can be tried by the hundred.
 
-Everything else is real: Hydra, the workers, checkpoints, journals, MLflow. An epoch of the stand-in takes
+Everything else is real: Hydra, the workers, checkpoint, journals, MLflow. An epoch of the stand-in takes
 $EPOCH_SECONDS and adds to a sum, which is its weights: a trial that lost or repeated an epoch in its state ends
 with another sum. Each epoch that is begun stands as a line in $LEDGER, whoever is killed afterwards.
 
@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from hydra.experimental.callback import Callback
 
-from seedsweep.cli import main
-from seedsweep.errors import Diverged, Stopped
-from seedsweep.training import checkpoints, runtime
+from seedsweep.cli.sweep_command import main
+from seedsweep.errors import NonFiniteLoss, TrialStopped
+from seedsweep.metrics import EpochMetrics
+from seedsweep.training import backend, checkpoints
 from seedsweep.training.checkpoints import Checkpoint
-from seedsweep.trials.record import EpochMetrics
 
 EPOCH_SECONDS = float(os.environ.get("EPOCH_SECONDS", "0.5"))
 CONF = Path(__file__).parent.parent / "conf"
@@ -68,8 +68,8 @@ def fail(how):
     raise AssertionError(how)
 
 
-class Trained:
-    """What `seedsweep.training.fit.Trained` is to the rest of the house."""
+class TrainingResult:
+    """What `seedsweep.training.trainer.Trained` is to the rest of the house."""
 
     parameters = 1
 
@@ -101,7 +101,7 @@ def train(trial, dataset, on_epoch, keeping, start, *, tests=True):
     padding = np.zeros(int(os.environ.get("CHECKPOINT_BYTES", "8")) // 8)
     state = start or Checkpoint(keeping.training_id, [], 0.0, [np.zeros(1), padding])
     if trial.opt.learning_rate > float(os.environ.get("DIVERGES_ABOVE", "inf")):
-        raise Diverged("loss", math.nan, 1)
+        raise NonFiniteLoss("loss", math.nan, 1)
     if trial.opt.learning_rate < float(os.environ.get("CRASHES_BELOW", "0")):
         fail("raise")
     for epoch in range(state.epoch + 1, trial.epochs + 1):
@@ -111,12 +111,12 @@ def train(trial, dataset, on_epoch, keeping, start, *, tests=True):
         while (left := ends - time.monotonic()) > 0:
             time.sleep(min(left, 0.02))
             if keeping.stop():
-                raise Stopped("stopped on request")
+                raise TrialStopped("stopped on request")
             if fails and left < EPOCH_SECONDS / 2:
                 break
         if fails:  # also when a busy machine has slept through the second half of the epoch
             if how in ("nan", "inf", "-inf"):
-                raise Diverged("loss", float(how), epoch)
+                raise NonFiniteLoss("loss", float(how), epoch)
             fail(how)
         total = state.arrays[0] + trial.seed * epoch
         good = 1 / (1 + abs(math.log10(trial.opt.learning_rate) + 2)) * (1 - 0.5**epoch)
@@ -127,7 +127,7 @@ def train(trial, dataset, on_epoch, keeping, start, *, tests=True):
             checkpoints.write(keeping.path, state)
         on_epoch(history[-1])
     note("end", trial.seed)
-    return Trained(trial, dataset, state, tests=tests)
+    return TrainingResult(trial, dataset, state, tests=tests)
 
 
 class StandIn(Callback):
@@ -139,10 +139,10 @@ class StandIn(Callback):
 
 
 # At import, so that the workers, which import the parent's script, stand in too.
-stand_in = types.ModuleType("seedsweep.training.fit")
+stand_in = types.ModuleType("seedsweep.training.trainer")
 stand_in.train = train
-sys.modules["seedsweep.training.fit"] = stand_in
-runtime.prepare = lambda backend, threads: runtime.Runtime(runtime.cpu_kind(), runtime.versions(backend))  # noqa: ARG005
+sys.modules["seedsweep.training.trainer"] = stand_in
+backend.prepare = lambda name, threads: backend.Runtime(backend.cpu_model(), backend.versions(name))  # noqa: ARG005
 
 
 def stand_in_here():

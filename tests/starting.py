@@ -12,16 +12,16 @@ from pathlib import Path
 STARTER = Path(__file__).parent / "warm_starter.py"
 # In the order in which a sweep imports them. Nothing that starts a thread, which no fork survives.
 MODULES = (
-    "seedsweep.cli",
-    "seedsweep.launching.pool",
-    "seedsweep.launching.loop",
-    "seedsweep.sweeps",
-    "seedsweep.training.sources",
-    "seedsweep.reuse",
-    "seedsweep.alone",
-    "seedsweep.tracking.runs",
-    "seedsweep.tracking.delivery",
-    "seedsweep.report",
+    "seedsweep.cli.sweep_command",
+    "seedsweep.launchers.pool.pool",
+    "seedsweep.launchers.scheduler",
+    "seedsweep.sweeps.grid",
+    "seedsweep.data.sources",
+    "seedsweep.runner.reuse",
+    "seedsweep.runner.standalone",
+    "seedsweep.tracking.run_writer",
+    "seedsweep.tracking.journal_uploader",
+    "seedsweep.sweeps.publish",
 )
 # The first one waits for the starter's own imports, beside other tests.
 _START_SECONDS = 120

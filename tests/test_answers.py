@@ -5,14 +5,14 @@ import logging
 import numpy as np
 import pytest
 
-from seedsweep.tracking.answers import AnswerReader
+from seedsweep.tracking.predictions import PredictionReader
 from seedsweep.tracking.store import Store
-from seedsweep.trials.record import TrialRecord
+from seedsweep.trials.records import TrialRecord
 
 
 @pytest.fixture
 def reader():
-    return AnswerReader(Store("sqlite:///nowhere.db", "x"))
+    return PredictionReader(Store("sqlite:///nowhere.db", "x"))
 
 
 def trial(place, images="ab"):
@@ -75,8 +75,8 @@ def asked(monkeypatch, tmp_path):
             raise OSError(artifact_uri)
         return str(write(tmp_path / str(len(names)), [1], [1]) / "predictions.npz")
 
-    monkeypatch.setattr("seedsweep.tracking.answers._PAUSE", 0.0)
-    monkeypatch.setattr("seedsweep.tracking.answers.mlflow.artifacts.download_artifacts", fetched)
+    monkeypatch.setattr("seedsweep.tracking.predictions._PAUSE", 0.0)
+    monkeypatch.setattr("seedsweep.tracking.predictions.mlflow.artifacts.download_artifacts", fetched)
     return names
 
 

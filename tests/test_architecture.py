@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seedsweep.errors import BadInput
-from seedsweep.trials.architecture import Architecture
+from seedsweep.config.model_config import ModelConfig
+from seedsweep.errors import UserError
 
 # Parameters worked out by hand, layer by layer: convolution k·k·in·out + out, dense in·out + out.
 PUBLISHED = {
@@ -32,12 +32,13 @@ PUBLISHED = {
 
 @pytest.fixture(scope="module")
 def build():
-    """A function from a checked config to its Keras network, for grey images of 28 × 28 pixels."""
-    from seedsweep.training import network
+    """A function from a checked config to its Keras model, for grey images of 28 × 28 pixels."""
+    from seedsweep.training import model_builder
 
-    return lambda run, side=28: network.build(
-        run.trial.model, run.trial.reg, run.trial.data.augment, (side, side, 1), 10
-    )
+    def built(run, side=28):
+        return model_builder.build(run.trial.model, run.trial.reg, run.trial.data.augment, (side, side, 1), 10)
+
+    return built
 
 
 def layers_of(model):
@@ -108,10 +109,10 @@ def test_the_penalty_is_on_every_kernel_and_on_nothing_else(compose, build, pena
 )
 def test_the_optimizer_gets_every_setting(compose, overrides, expected):
     """What the config says is what Keras has."""
-    from seedsweep.training import network
+    from seedsweep.training import model_builder
 
     trial = compose(*overrides).trial
-    optimizer = network.optimizer(trial.opt, steps=100, steps_an_epoch=10)
+    optimizer = model_builder.optimizer(trial.opt, steps=100, steps_an_epoch=10)
     assert type(optimizer).__name__.lower() == trial.opt.name
     built = optimizer.get_config()
     assert {name: built[name] for name in expected} == pytest.approx(expected)
@@ -141,7 +142,7 @@ def test_an_image_too_small_for_the_network_is_refused_by_arithmetic(compose, ov
     if fits:
         model.check_fits(side, side)
     else:
-        with pytest.raises(BadInput, match="too small"):
+        with pytest.raises(UserError, match="too small"):
             model.check_fits(side, side)
 
 
@@ -154,9 +155,9 @@ def test_what_arithmetic_refuses_keras_cannot_build(compose, build):
         build(run, smallest - 1)
 
 
-def _fits(model: Architecture, side: int) -> bool:
+def _fits(model: ModelConfig, side: int) -> bool:
     try:
         model.check_fits(side, side)
-    except BadInput:
+    except UserError:
         return False
     return True

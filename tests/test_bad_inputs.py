@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from conftest import CONF, ENVIRONMENT, ROOT, Shell
 
-from seedsweep.config import all_setting_names
-from seedsweep.errors import BadInput, did_you_mean
-from seedsweep.tracking import databases
+from seedsweep.config.run_config import all_setting_names
+from seedsweep.errors import UserError, did_you_mean
+from seedsweep.tracking import sqlite_checks
 from seedsweep.tracking.store import existing_store
 
 # Arguments, what the first line must say, what the second must.
@@ -392,7 +392,7 @@ def test_a_server_that_lets_nobody_in_is_said(answer, fix):
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(BadInput) as refused:
+        with pytest.raises(UserError) as refused:
             existing_store(f"http://127.0.0.1:{server.server_port}", "seedsweep")
         server.shutdown()
 
@@ -473,11 +473,11 @@ def locked():
 def test_a_place_that_cannot_be_written_is_said(locked):
     """The directory for artifacts, that of a database, and a database by itself."""
     for check in (
-        lambda: databases.probe(locked),
-        lambda: databases.probe(locked / "mlruns"),
-        lambda: databases.check_early(f"sqlite:///{locked}/mlflow.db"),
+        lambda: sqlite_checks.probe(locked),
+        lambda: sqlite_checks.probe(locked / "mlruns"),
+        lambda: sqlite_checks.check_early(f"sqlite:///{locked}/mlflow.db"),
     ):
-        with pytest.raises(BadInput, match=f"cannot write {locked}.*: permission denied"):
+        with pytest.raises(UserError, match=f"cannot write {locked}.*: permission denied"):
             check()
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import store_of
 
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 # A user whom the system does not know; root's right to read stays, because Python may be installed in root's home.
 NOBODY_KNOWN = [

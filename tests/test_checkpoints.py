@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 
+from seedsweep.metrics import EpochMetrics
 from seedsweep.training import checkpoints
 from seedsweep.training.checkpoints import Checkpoint
-from seedsweep.trials.record import EpochMetrics
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seedsweep.reporting.comparison import compare
-from seedsweep.reporting.contrast import Scores, contrast
-from seedsweep.reporting.crossed import crossed
+from seedsweep.reporting.statistics.comparison import compare
+from seedsweep.reporting.statistics.paired_contrast import Scores, contrast
+from seedsweep.reporting.statistics.variance_components import crossed
 
 
 def scored(*accuracies, seeds=None):

@@ -10,12 +10,12 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from seedsweep.config import register_resolvers
-from seedsweep.launching.composing import Compositions
+from seedsweep.config.run_config import register_resolvers
+from seedsweep.launchers.hydra.composing import Compositions
 
 CONF = Path(__file__).parent.parent / "conf"
 
-TOLD = [
+INTERNAL_OVERRIDES = [
     "tracking.uri='sqlite:////a b/${x}'",
     "tracking.parent_run_id='0123'",
     "tracking.variant='conv3 · \\'sgd\\''",
@@ -55,8 +55,8 @@ def alike(one, other):
 
 CASES = [
     [],
-    TOLD,
-    ["model=conv4", "opt=sgd", "seed=3", *TOLD],
+    INTERNAL_OVERRIDES,
+    ["model=conv4", "opt=sgd", "seed=3", *INTERNAL_OVERRIDES],
     ["seed=3", "model=conv4", "model.conv_dropout=0.25", "opt=sgd", "opt.momentum=0.9"],
     ["model=mlp", "model.dense_units=[784,100]", "reg=l1", "reg.strength=1e-4"],
     ["+model.conv_filters=[8]"],

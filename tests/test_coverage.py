@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from scipy import optimize, special, stats
 
-from seedsweep.reporting.comparison import compare
-from seedsweep.reporting.contrast import Scores
-from seedsweep.reporting.crossed import crossed, crossed_accuracy
-from seedsweep.reporting.statistics import over_seeds, prediction_interval, summarize
+from seedsweep.reporting.statistics.comparison import compare
+from seedsweep.reporting.statistics.paired_contrast import Scores
+from seedsweep.reporting.statistics.summary import over_seeds, prediction_interval, summarize
+from seedsweep.reporting.statistics.variance_components import crossed, crossed_accuracy
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 FEW_NODES, FEW_WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
@@ -106,7 +106,7 @@ MORE_WORLDS = [
 ]
 
 
-def spell(world):
+def format_override(world):
     return f"{100 * world.accuracy:g}-{world.images}-{world.seeds}-{world.skill:g}"
 
 
@@ -134,11 +134,11 @@ def simulate(world, sweeps):
     return {name: 100 * np.mean([one[name] for one in found if one[name] is not None]) for name in found[0]}
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=spell)
+@pytest.mark.parametrize("world", WORLDS, ids=format_override)
 def test_the_intervals_cover_what_they_say(world, full):
     """Of seeds on these images; of rows and of paired differences for new seeds and images. Equal rows differ by 0."""
     found = simulate(world, sweeps=4000 if full else 200 if world.images == 1000 else 50)
-    line(spell(world), *(f"{found[name]:.1f}" for name in found))
+    line(format_override(world), *(f"{found[name]:.1f}" for name in found))
     # 200 sweeps know 95 % to ± 3 points, 50 to ± 6; 4,000 to ± 0.7.
     least = 93 if full else 90
     assert all(found[name] >= least for name in ("these images", "row", "difference"))
@@ -147,13 +147,13 @@ def test_the_intervals_cover_what_they_say(world, full):
     assert found["p < 0.001"] <= (0.3 if full else 2)
 
 
-@pytest.mark.parametrize("world", MORE_WORLDS, ids=spell)
+@pytest.mark.parametrize("world", MORE_WORLDS, ids=format_override)
 def test_harder_worlds_are_told_in_the_documentation(world, full):
     """Two seeds; seeds that hardly differ; seeds that differ by more than their mean errors."""
     if not full:
         pytest.skip("figures for the documentation: --full")
     found = simulate(world, sweeps=4000)
-    line(spell(world), *(f"{found[name]:.1f}" for name in found))
+    line(format_override(world), *(f"{found[name]:.1f}" for name in found))
     assert found["difference"] >= 93
     assert found["p < 0.001"] <= 0.3
 
@@ -192,7 +192,7 @@ def test_a_percentile_bootstrap_over_three_seeds_covers_too_little(world, at_mos
         correct = world.sweep(rng, rows=1)[0][0]
         hits.append(covers(bootstrap(rng, correct), world.accuracy))
         closed.append(covers(ends(crossed_accuracy(correct)), world.accuracy))
-    line("percentile bootstrap", spell(world), f"{100 * np.mean(hits):.1f}", f"{100 * np.mean(closed):.1f}")
+    line("percentile bootstrap", format_override(world), f"{100 * np.mean(hits):.1f}", f"{100 * np.mean(closed):.1f}")
     assert np.mean(hits) <= at_most
     assert np.mean(closed) > 0.93
 
@@ -217,7 +217,7 @@ def test_equal_rows_are_hardly_ever_called_different(rows, noise, full):
             found = compare(scores)
             assert {one.noise for one in found.rows.values()} == {noise}
             wrong.append(any(one.verdict in ("worse", "better") for one in found.rows.values()))
-        line(noise, rows, spell(world), f"{100 * np.mean(wrong):.1f}")
+        line(noise, rows, format_override(world), f"{100 * np.mean(wrong):.1f}")
         # 4,000 sweeps know 5 % to ± 0.7 points.
         assert np.mean(wrong) <= (0.057 if rows == 2 and full else 0.05)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from seedsweep.reporting.crossed import crossed, crossed_accuracy
+from seedsweep.reporting.statistics.variance_components import crossed, crossed_accuracy
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=7)
 DIFFERENCES = hnp.arrays(np.int8, SHAPES, elements=st.integers(-1, 1))

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from seedsweep.errors import BadInput
-from seedsweep.training import dataset, sources
-from seedsweep.training.npz import read_npz
-from seedsweep.trials.spec import Augment, Data
+from seedsweep.config.trial_config import Augment, Data
+from seedsweep.data import dataset, sources
+from seedsweep.data.npz import read_npz
+from seedsweep.errors import UserError
 
 NOT_MOVED = Augment(shift=0.0, rotate=0.0, zoom=0.0)
 
@@ -155,7 +155,7 @@ def test_pixels_of_which_nobody_knows_what_unit_is_are_refused(npz, train, test,
     x, y = images(60)
     x[0], x[1] = 255, 0
     raw = read_npz(npz(x_train=train(x), y_train=y, x_test=test(x), y_test=y))
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(UserError) as refused:
         dataset.prepare(data(), raw)
     assert what in refused.value.what
     assert "data.scale=raw" in refused.value.fix
@@ -166,7 +166,7 @@ def test_pixels_of_which_nobody_knows_what_unit_is_are_refused(npz, train, test,
 def test_black_images_are_refused(npz):
     """There is nothing to divide by, and nothing to see."""
     x, y = images(60)
-    with pytest.raises(BadInput, match="every pixel of the training images is 0"):
+    with pytest.raises(UserError, match="every pixel of the training images is 0"):
         dataset.prepare(data(), read_npz(npz(x_train=x * 0, y_train=y)))
 
 
@@ -174,7 +174,7 @@ def test_black_images_are_refused(npz):
 def test_classes_that_would_never_train_are_refused(npz, validation, lost):
     """Fifty classes with one image each: all that is held out is lost to training."""
     x, _ = images(50)
-    with pytest.raises(BadInput, match=rf"{lost} \(.*\) have no training image"):
+    with pytest.raises(UserError, match=rf"{lost} \(.*\) have no training image"):
         dataset.prepare(data(validation=validation), read_npz(npz(x_train=x, y_train=np.arange(50))))
 
 
@@ -262,7 +262,7 @@ BAD_FILES = {
 def test_a_file_that_is_no_data_set_is_refused_with_what_is_wrong(npz, arrays, message):
     """The error names the array, the file, and what to do."""
     path = npz(**arrays)
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(UserError) as refused:
         read_npz(path)
     assert message in refused.value.what
     assert str(path) in refused.value.what
@@ -273,7 +273,7 @@ def test_a_file_cut_short_is_refused(npz, kept):
     """At whatever byte it ends."""
     path = npz(x_train=X, y_train=Y)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(BadInput, match=r"does not read as an \.npz file"):
+    with pytest.raises(UserError, match=r"does not read as an \.npz file"):
         read_npz(path)
 
 
@@ -288,13 +288,13 @@ def test_other_files_are_refused(tmp_path):
     content[200:400] = b"\xff" * 200
     damaged.write_bytes(bytes(content))
     for path in (single, text, damaged):
-        with pytest.raises(BadInput, match=r"does not read as an \.npz file"):
+        with pytest.raises(UserError, match=r"does not read as an \.npz file"):
             read_npz(path)
 
 
 def test_too_few_images_to_split_are_refused(npz):
     """A fifth of four images is none."""
-    with pytest.raises(BadInput, match="too few"):
+    with pytest.raises(UserError, match="too few"):
         dataset.prepare(data(), read_npz(npz(x_train=X[:4], y_train=Y[:4])))
 
 
@@ -307,7 +307,7 @@ def test_the_full_mnist_is_recognised_by_its_arrays(mnist):
 
 def test_other_images_are_not_taken_for_mnist(npz):
     """data=mnist is MNIST, or it says that it is not."""
-    with pytest.raises(BadInput, match="are not MNIST's"):
+    with pytest.raises(UserError, match="are not MNIST's"):
         sources.read_mnist(str(npz(x_train=X, y_train=Y)))
 
 
@@ -321,7 +321,7 @@ def test_the_environment_names_a_file_or_its_directory(tmp_path, monkeypatch):
     assert sources.find_mnist(None) == tmp_path / "other.npz"
     assert str(sources.find_mnist("named.npz")) == "named.npz"
     monkeypatch.setenv("SEEDSWEEP_DATA", str(tmp_path / "none.npz"))
-    with pytest.raises(BadInput, match=r"no such file: .*none.npz \(the variable SEEDSWEEP_DATA\)"):
+    with pytest.raises(UserError, match=r"no such file: .*none.npz \(the variable SEEDSWEEP_DATA\)"):
         sources.find_mnist(None)
 
 
@@ -363,7 +363,7 @@ def test_a_download_that_is_not_mnist_leaves_nothing_behind(tmp_path, npz):
     for content in (good, good[:100], b"<html>not found</html>"):
         with (
             served(content) as url,
-            pytest.raises(BadInput, match="data=mnist5k needs no download") as refused,
+            pytest.raises(UserError, match="data=mnist5k needs no download") as refused,
         ):
             sources.download(url, tmp_path / "datasets" / "mnist.npz")
         assert refused.value.where == "data=mnist"
@@ -372,5 +372,5 @@ def test_a_download_that_is_not_mnist_leaves_nothing_behind(tmp_path, npz):
 
 def test_no_network_is_said_with_a_way_on(tmp_path):
     """A refused connection is one clear error."""
-    with pytest.raises(BadInput, match="nor to be downloaded"):
+    with pytest.raises(UserError, match="nor to be downloaded"):
         sources.download("http://127.0.0.1:9/mnist.npz", tmp_path / "mnist.npz")

@@ -3,7 +3,7 @@
 import pytest
 from conftest import store_of
 
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 pytestmark = pytest.mark.train
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedsweep.training.diagram import draw_diagram
-from seedsweep.training.network import build
+from seedsweep.training.model_builder import build
+from seedsweep.training.model_plot import draw_diagram
 
 
 @pytest.fixture

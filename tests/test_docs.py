@@ -7,10 +7,10 @@ import pytest
 from conftest import ROOT
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seedsweep.__main__ import FORMATS
-from seedsweep.cli import CONFIG_NAME
-from seedsweep.config import all_setting_names
-from seedsweep.reporting import formats
+from seedsweep.cli.sweep_command import CONFIG_NAME
+from seedsweep.cli.table_command import FORMATS
+from seedsweep.config.run_config import all_setting_names
+from seedsweep.reporting.tables import formats
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from seedsweep.launching import dot_hydra
+from seedsweep.launchers.hydra import dot_hydra
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="$\\"), max_size=12) | st.sampled_from(
     ["", " ", "1", "true", "null", "~", "a: b", "# c", "two\nlines\n", "x" * 200, "- y", "é · 中", "'", '"', "?", "1e3"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seedsweep.reporting.contrast import Scores
-from seedsweep.reporting.crossed import crossed
-from seedsweep.reporting.factors import Cell, factor_effects
+from seedsweep.reporting.statistics.factorial_effects import GridCell, factor_effects
+from seedsweep.reporting.statistics.paired_contrast import Scores
+from seedsweep.reporting.statistics.variance_components import crossed
 
 MODELS, OPTS = ("conv1", "conv3"), ("sgd", "adam", "rmsprop")
 
@@ -16,7 +16,7 @@ MODELS, OPTS = ("conv1", "conv3"), ("sgd", "adam", "rmsprop")
 def grid(accuracy, *, seeds=(1, 2, 3), **factors):
     """A full grid; accuracy is a function of the levels and the seed."""
     return [
-        Cell(dict(zip(factors, levels, strict=True)), Scores({seed: accuracy(*levels, seed) for seed in seeds}))
+        GridCell(dict(zip(factors, levels, strict=True)), Scores({seed: accuracy(*levels, seed) for seed in seeds}))
         for levels in product(*factors.values())
     ]
 
@@ -66,7 +66,7 @@ def test_effects_are_tested_over_seeds_and_images_where_answers_are_known():
     rng = np.random.default_rng(1)
     answers = rng.random((2, 3, 2, 4, 50)) < 0.9  # three factors, seeds, images
     cells = [
-        Cell(
+        GridCell(
             {"a": f"a{i}", "b": f"b{j}", "c": f"c{k}"},
             Scores({s: float(answers[i, j, k, s].mean()) for s in range(4)}, dict(enumerate(answers[i, j, k]))),
         )
@@ -104,7 +104,9 @@ def test_a_factor_with_one_level_is_left_out():
 def test_only_seeds_that_all_combinations_have_count():
     """One combination lacks a seed, which then counts for no effect, also for those without that combination."""
     *cells, last = grid(added, seeds=(1, 2, 3), model=MODELS, opt=OPTS)
-    beside = [Cell(cell.levels, Scores({**cell.scores.accuracies, 9: 0.1 * place})) for place, cell in enumerate(cells)]
+    beside = [
+        GridCell(cell.levels, Scores({**cell.scores.accuracies, 9: 0.1 * place})) for place, cell in enumerate(cells)
+    ]
     found = factor_effects([*beside, last])
     assert found == factor_effects([*cells, last])
     assert found.seeds == (1, 2, 3)
@@ -118,8 +120,8 @@ def test_one_seed_gives_effects_without_intervals():
 
 
 FULL = grid(added, model=MODELS, opt=OPTS)
-UNFINISHED = [Cell(FULL[0].levels, Scores({})), *FULL[1:]]
-OTHER_SEEDS = [Cell(FULL[0].levels, Scores({7: 0.9})), *FULL[1:]]
+UNFINISHED = [GridCell(FULL[0].levels, Scores({})), *FULL[1:]]
+OTHER_SEEDS = [GridCell(FULL[0].levels, Scores({7: 0.9})), *FULL[1:]]
 BEYOND = grid(lambda *_: 0.9, a="12345", b="12345")
 
 
@@ -131,7 +133,7 @@ BEYOND = grid(lambda *_: 0.9, a="12345", b="12345")
         (UNFINISHED, "1 of 6 combinations is missing: conv1 · sgd"),
         (BEYOND[:5] + BEYOND[5::5], "16 of 25 combinations are missing: 2 · 2, 2 · 3, 2 · 4 and 13 more"),
         ([*FULL, FULL[0]], "several rows have the same settings: conv1 · sgd"),
-        ([*FULL[:-1], Cell({"model": "conv3"}, FULL[-1].scores)], "not every row has a value for opt"),
+        ([*FULL[:-1], GridCell({"model": "conv3"}, FULL[-1].scores)], "not every row has a value for opt"),
         (OTHER_SEEDS, "no seed has finished in all combinations"),
         (FULL[:1], "no setting has two values"),
         ([], "no setting has two values"),

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from conftest import small_data
 
-from seedsweep.errors import Diverged
-from seedsweep.training.failures import is_no_room, is_out_of_memory
-from seedsweep.trials.record import EPOCH_METRICS
+from seedsweep.errors import NonFiniteLoss
+from seedsweep.metrics import EPOCH_METRICS
+from seedsweep.training.error_mapping import is_disk_full, is_out_of_memory
 
 
 class JaxRuntimeError(RuntimeError):
@@ -42,38 +42,38 @@ def test_tensorflow_s_own_error_for_lack_of_memory():
 
 def test_no_room():
     """A full disk and a missing permission; a file that is missing is something else."""
-    assert is_no_room(OSError(errno.ENOSPC, "No space left on device"))
-    assert is_no_room(PermissionError(errno.EACCES, "Permission denied"))
-    assert not is_no_room(FileNotFoundError(errno.ENOENT, "No such file"))
-    assert not is_no_room(OSError("h5py says something"))
+    assert is_disk_full(OSError(errno.ENOSPC, "No space left on device"))
+    assert is_disk_full(PermissionError(errno.EACCES, "Permission denied"))
+    assert not is_disk_full(FileNotFoundError(errno.ENOENT, "No such file"))
+    assert not is_disk_full(OSError("h5py says something"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_weight_that_is_no_number_is_divergence(dtype, value):
     """A ReLU may make 0 of NaN: the loss stays finite, and the accuracy is that of one answer for all images."""
-    from seedsweep.training import fit
+    from seedsweep.training import trainer
 
     whole, broken = (np.zeros((2, 3), getattr(ml_dtypes, dtype, dtype)) for _ in range(2))
     broken[1, 1] = value
-    fit._check_finite([whole, np.zeros(2, np.uint32)], 3)
-    with pytest.raises(Diverged, match=f"a weight became {value} in epoch 3"):
-        fit._check_finite([whole, broken], 3)
+    trainer._check_finite([whole, np.zeros(2, np.uint32)], 3)
+    with pytest.raises(NonFiniteLoss, match=f"a weight became {value} in epoch 3"):
+        trainer._check_finite([whole, broken], 3)
 
 
 @pytest.mark.train
 def test_a_network_without_numbers_does_not_finish(tmp_path, compose, monkeypatch):
     """It is looked at after each epoch."""
-    from seedsweep.training import checkpoints, fit
-    from seedsweep.training.dataset import load
+    from seedsweep.data.dataset import load
+    from seedsweep.training import checkpoints, trainer
 
     def breaks(model, *_):
         model.variables[0].assign(np.full(model.variables[0].shape, np.nan))
         return dict.fromkeys(EPOCH_METRICS, 0.5)
 
-    monkeypatch.setattr(fit, "_one_epoch", breaks)
+    monkeypatch.setattr(trainer, "_one_epoch", breaks)
     trial = compose(*small_data(tmp_path), "model=mlp", "epochs=2").trial
-    keeping = checkpoints.Keeping("t", tmp_path / checkpoints.FILE_NAME, 1, lambda: False)
-    with pytest.raises(Diverged, match="a weight became nan in epoch 1"):
-        fit.train(trial, load(trial.data), lambda _: None, keeping, None)
+    keeping = checkpoints.CheckpointConfig("t", tmp_path / checkpoints.FILE_NAME, 1, lambda: False)
+    with pytest.raises(NonFiniteLoss, match="a weight became nan in epoch 1"):
+        trainer.train(trial, load(trial.data), lambda _: None, keeping, None)
     assert not keeping.path.exists()

@@ -4,18 +4,18 @@ import os
 
 import pytest
 
-from seedsweep.launching.mirror import Mirror
+from seedsweep.launchers.ray.directory_sync import DirectorySync
+from seedsweep.system.files import walk_files
 from seedsweep.tracking.journal import outboxes_of
-from seedsweep.tracking.siblings import Siblings
-from seedsweep.trials.files import files_below
+from seedsweep.tracking.peer_histories import PeerHistories
 
 
 @pytest.mark.parametrize(
     "look",
     [
-        lambda sweep: list(files_below(sweep)),
-        lambda sweep: Siblings(sweep, sweep / "0").finished(),
-        lambda sweep: Mirror(sweep, "journal.jsonl").changes(),
+        lambda sweep: list(walk_files(sweep)),
+        lambda sweep: PeerHistories(sweep, sweep / "0").finished(),
+        lambda sweep: DirectorySync(sweep, "journal.jsonl").changes(),
         lambda sweep: outboxes_of(sweep, "parent"),
     ],
     ids=["files_below", "Siblings", "Mirror", "outboxes_of"],
@@ -42,7 +42,7 @@ def test_every_file_is_found_once(tmp_path):
     expected = {tmp_path / "one", tmp_path / "a" / "two", tmp_path / "a" / "b" / ".three"}
     for path in expected:
         path.touch()
-    found = list(files_below(tmp_path))
+    found = list(walk_files(tmp_path))
     assert len(found) == len(expected)
     assert set(found) == expected
-    assert list(files_below(tmp_path / "nowhere")) == []
+    assert list(walk_files(tmp_path / "nowhere")) == []

@@ -19,8 +19,8 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf, base
 from test_composing import alike
 
-from seedsweep.launching.hydra_job import run_job
-from seedsweep.launching.results import JobResult
+from seedsweep.launchers.hydra.hydra_job import run_job
+from seedsweep.launchers.hydra.job_result import JobResult
 
 CONFIG = r"""
 n: 1
@@ -78,7 +78,7 @@ def task(config):
     return config.n
 
 
-def files_below(directory):
+def walk_files(directory):
     return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
 
 
@@ -123,7 +123,7 @@ def test_is_what_hydra_does(tmp_path, monkeypatch, overrides):
         ):
             answers.clear()
             came.append(run())
-            left.append(files_below(tmp_path / "jobs"))
+            left.append(walk_files(tmp_path / "jobs"))
             shutil.rmtree(tmp_path / "jobs")
             assert HydraConfig.instance().cfg is before
             assert Path.cwd() == tmp_path

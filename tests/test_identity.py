@@ -5,9 +5,9 @@ import shutil
 import pytest
 from conftest import ROOT
 
-from seedsweep.training import runtime
-from seedsweep.training.runtime import versions
-from seedsweep.trials.identity import settings_id, trial_id
+from seedsweep.training import backend
+from seedsweep.training.backend import versions
+from seedsweep.trials.fingerprint import config_hash, fingerprint
 
 FACTS = {"dataset_sha256": "ab" * 32, "versions": {"keras": "3.15.1"}, "device": "a processor"}
 
@@ -39,7 +39,7 @@ FACTS = {"dataset_sha256": "ab" * 32, "versions": {"keras": "3.15.1"}, "device":
 )
 def test_what_changes_the_result_changes_the_identity(compose, override):
     """Model, optimizer, penalty, data, training and seed all count."""
-    assert trial_id(compose().trial, **FACTS) != trial_id(compose(override).trial, **FACTS)
+    assert fingerprint(compose().trial, **FACTS) != fingerprint(compose(override).trial, **FACTS)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_changes_the_result_changes_the_identity(compose, override):
 )
 def test_what_people_call_it_and_where_it_goes_does_not(compose, override):
     """A label or a store changes no weight."""
-    assert trial_id(compose().trial, **FACTS) == trial_id(compose(override).trial, **FACTS)
+    assert fingerprint(compose().trial, **FACTS) == fingerprint(compose(override).trial, **FACTS)
 
 
 def test_a_list_of_equal_values_is_the_value(compose):
@@ -62,7 +62,7 @@ def test_a_list_of_equal_values_is_the_value(compose):
 def test_data_versions_and_device_count(compose, fact):
     """Equal settings on other images, releases or hardware are another trial."""
     trial = compose().trial
-    assert trial_id(trial, **FACTS) != trial_id(trial, **{**FACTS, **fact})
+    assert fingerprint(trial, **FACTS) != fingerprint(trial, **{**FACTS, **fact})
 
 
 def test_a_shell_s_switch_that_changes_sums_counts_as_a_version(monkeypatch):
@@ -98,21 +98,21 @@ def test_the_releases_of_a_gpu_s_libraries_count_on_a_gpu_only(monkeypatch, tmp_
         "Name: nvidia-cudnn-cu12\nVersion: 9.1.2\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(runtime, "device_in", lambda *_: "a GPU")  # none is here to be asked
-    on_cpu = runtime.expected_in({"CUDA_VISIBLE_DEVICES": "-1"}, "tensorflow", 1).versions
-    on_gpu = runtime.expected_in({"CUDA_VISIBLE_DEVICES": "0"}, "tensorflow", 1).versions
+    monkeypatch.setattr(backend, "device_in", lambda *_: "a GPU")  # none is here to be asked
+    on_cpu = backend.expected_in({"CUDA_VISIBLE_DEVICES": "-1"}, "tensorflow", 1).versions
+    on_gpu = backend.expected_in({"CUDA_VISIBLE_DEVICES": "0"}, "tensorflow", 1).versions
     assert on_gpu == on_cpu | {"nvidia-cudnn-cu12": "9.1.2"}
 
 
 def test_the_same_images_under_another_path_are_the_same_trial(compose):
     """A data set is its content, not its file."""
     here, there = (compose("data=npz", f"data.path={path}").trial for path in ("a.npz", "b.npz"))
-    assert trial_id(here, **FACTS) == trial_id(there, **FACTS)
+    assert fingerprint(here, **FACTS) == fingerprint(there, **FACTS)
 
 
 def test_the_identity_of_settings_is_stable(compose):
     """The hash of the defaults is pinned: a change here orphans every result that users have."""
-    assert settings_id(compose().trial) == "bde82c1c7514c408"
+    assert config_hash(compose().trial) == "bde82c1c7514c408"
 
 
 def test_code_that_trains_is_part_of_the_identity(sweep, tmp_path):

@@ -6,11 +6,11 @@ import tempfile
 
 import pytest
 
-from seedsweep.launching.job_directory import job_directory, remove_abandoned
+from seedsweep.launchers.ray.scratch_dir import job_directory, remove_abandoned
 
 AT_WORK = """
 import sys
-from seedsweep.launching.job_directory import job_directory
+from seedsweep.launchers.ray.scratch_dir import job_directory
 with job_directory() as directory:
     (directory / "checkpoint.bin").write_bytes(bytes(1000))
     print(directory, flush=True)

@@ -7,16 +7,16 @@ import time
 
 import pytest
 
-from seedsweep import app, reuse
-from seedsweep.errors import CannotWrite
-from seedsweep.tracking import delivery
-from seedsweep.tracking.delivery import Courier, deliver
-from seedsweep.tracking.journal import Journal, Outbox
-from seedsweep.tracking.settling import settle
+from seedsweep.errors import WriteError
+from seedsweep.metrics import EpochMetrics
+from seedsweep.runner import task
+from seedsweep.system import file_lock
+from seedsweep.tracking import abandoned_sweeps, journal_uploader
+from seedsweep.tracking.journal import Journal, JournalReader
+from seedsweep.tracking.journal_uploader import JournalUploader, deliver
+from seedsweep.tracking.recovery import settle
 from seedsweep.tracking.store import open_store
-from seedsweep.tracking.writing import TrialWriter, owner_of
-from seedsweep.trials import ownership
-from seedsweep.trials.record import EpochMetrics
+from seedsweep.tracking.trial_logger import TrialWriter, owner_of
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_a_whole_run_is_delivered(store, tmp_path):
     write_all(writer)
     writer.journal.close()
     assert seen(store, settle(store, tmp_path, "")) == WHOLE
-    assert not Outbox(tmp_path).exists
+    assert not JournalReader(tmp_path).exists
 
 
 @pytest.mark.parametrize("calls", range(8))
@@ -202,7 +202,7 @@ def test_a_run_that_somebody_deleted_is_set_aside(store, tmp_path):
     writer.epoch(EpochMetrics(2, {"loss": 0.5}))
     writer.journal.close()
     assert settle(store, tmp_path, "killed") is None
-    assert not Outbox(tmp_path).exists
+    assert not JournalReader(tmp_path).exists
 
 
 def test_the_courier_keeps_what_it_cannot_deliver(store, tmp_path, monkeypatch, caplog):
@@ -212,8 +212,8 @@ def test_the_courier_keeps_what_it_cannot_deliver(store, tmp_path, monkeypatch, 
         raise ConnectionError("away")
 
     writer = writer_in(tmp_path)
-    with Courier(store, [tmp_path]):
-        monkeypatch.setattr(delivery, "deliver", away)
+    with JournalUploader(store, [tmp_path]):
+        monkeypatch.setattr(journal_uploader, "deliver", away)
         write_all(writer)
         wait_until(lambda: "the store does not answer" in caplog.text)
         monkeypatch.undo()
@@ -231,12 +231,12 @@ def wait_until(condition):
 
 def test_a_directory_has_one_owner(tmp_path):
     """Claimed, it is not abandoned; let go, it is."""
-    assert not ownership.is_abandoned(tmp_path)
-    with ownership.claim(tmp_path):
-        assert not ownership.is_abandoned(tmp_path)
-        with pytest.raises(CannotWrite, match="another process works on"):
-            ownership.claim(tmp_path)
-    assert ownership.is_abandoned(tmp_path)
+    assert not file_lock.is_abandoned(tmp_path)
+    with file_lock.claim(tmp_path):
+        assert not file_lock.is_abandoned(tmp_path)
+        with pytest.raises(WriteError, match="another process works on"):
+            file_lock.claim(tmp_path)
+    assert file_lock.is_abandoned(tmp_path)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
@@ -245,7 +245,7 @@ def test_what_happens_after_the_end_does_not_undo_it(tmp_path, error):
     writer = writer_in(tmp_path)
     write_all(writer)
     assert writer.journal.status == "FINISHED"
-    app._record_failure(writer, error)
+    task._record_failure(writer, error)
     writer.journal.close()
     assert writer.journal.status == "FINISHED"
 
@@ -259,6 +259,6 @@ def test_half_links_of_who_was_killed_are_removed(store):
         for name, start in (("half", now - 3_600_000), ("being made", now), ("whole", now - 3_600_000))
     }
     store.client.set_terminated(made["whole"])
-    reuse.mend(store)
+    abandoned_sweeps.close_abandoned_runs(store)
     left = {name: store.client.get_run(run_id).info.lifecycle_stage for name, run_id in made.items()}
     assert left == {"half": "deleted", "being made": "active", "whole": "active"}

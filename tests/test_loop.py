@@ -7,12 +7,12 @@ import pytest
 from hydra.core.utils import JobStatus
 from omegaconf import OmegaConf
 
-from seedsweep.errors import BadInput
-from seedsweep.launching.jobs import Given, Job
-from seedsweep.launching.loop import run_jobs
-from seedsweep.launching.policy import Policy
-from seedsweep.launching.results import Told
-from seedsweep.launching.screen import Screen
+from seedsweep.errors import UserError
+from seedsweep.launchers.hydra.job_result import JobOutcome
+from seedsweep.launchers.jobs import Job, JobRequest
+from seedsweep.launchers.progress import ProgressDisplay
+from seedsweep.launchers.retry_policy import Policy
+from seedsweep.launchers.scheduler import run_jobs
 
 CONFIG = OmegaConf.create({"hydra": {"overrides": {"task": []}}})
 
@@ -34,12 +34,12 @@ class Good:
         def work():
             for bad in self._until:
                 bad.gave_up.wait(10)
-            future.set_result(Told(JobStatus.COMPLETED, None))
+            future.set_result(JobOutcome(JobStatus.COMPLETED, None))
 
         threading.Thread(target=work).start()
         return future
 
-    def hung_up(self):
+    def is_lost(self):
         return False
 
     def result(self, future):
@@ -62,7 +62,7 @@ class Bad:
             threading.Timer(0.1, future.set_result, [None]).start()
             return future
         self.gave_up.set()
-        raise BadInput("no worker starts there", where="hydra/launcher=ray", fix="free space")
+        raise UserError("no worker starts there", where="hydra/launcher=ray", fix="free space")
 
 
 class Source:
@@ -71,13 +71,13 @@ class Source:
         self._left = list(range(total))
 
     def next(self):
-        return Given([], f"job {self._left.pop()}") if self._left else None
+        return JobRequest([], f"job {self._left.pop()}") if self._left else None
 
     def ended(self, position, _result):
         self.came.append(position)
 
 
-class Composer:
+class JobComposer:
     def __init__(self):
         self._position = -1
 
@@ -88,7 +88,7 @@ class Composer:
 
 def run(workers, total):
     source = Source(total)
-    return run_jobs(source, Composer(), workers, Screen(total), 0), source
+    return run_jobs(source, JobComposer(), workers, ProgressDisplay(total), 0), source
 
 
 def test_a_worker_that_does_not_start_leaves_its_jobs_to_the_others(capsys):
@@ -108,5 +108,5 @@ def test_the_same_trouble_is_said_once(capsys):
 
 
 def test_no_worker_at_all_ends_the_launch():
-    with pytest.raises(BadInput, match="no worker starts there"):
+    with pytest.raises(UserError, match="no worker starts there"):
         run([Bad(), Bad()], total=3)

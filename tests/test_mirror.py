@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedsweep.launching.mirror import Change, Mirror, apply
+from seedsweep.launchers.ray.directory_sync import Change, DirectorySync, apply
 
 LAST = "journal.jsonl"
 
@@ -30,7 +30,7 @@ acts = st.tuples(names, st.sampled_from(["write", "append", "cut", "remove"]), s
 def test_whatever_is_written_arrives(rounds):
     """After any writing, growing, cutting and removing, two looks later both directories are equal."""
     with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory() as there:
-        mirror = Mirror(Path(here), LAST)
+        mirror = DirectorySync(Path(here), LAST)
         for number, round_ in enumerate(rounds):
             for name, act, content in round_:
                 path = Path(here, name)
@@ -51,7 +51,7 @@ def test_whatever_is_written_arrives(rounds):
 
 def test_what_grows_is_sent_once(tmp_path):
     """Of a journal that grows, only what is new is told; of a file that was replaced, everything."""
-    mirror = Mirror(tmp_path, LAST)
+    mirror = DirectorySync(tmp_path, LAST)
     journal = tmp_path / LAST
     journal.write_bytes(b"one\n")
 
@@ -68,12 +68,12 @@ def test_a_journal_comes_after_what_it_tells_of(tmp_path):
     for name in ("a.png", LAST, "z.png"):
         (tmp_path / name).write_bytes(b"x")
 
-    assert [change.path for change in Mirror(tmp_path, LAST).changes()] == ["a.png", "z.png", LAST]
+    assert [change.path for change in DirectorySync(tmp_path, LAST).changes()] == ["a.png", "z.png", LAST]
 
 
 def test_a_removal_comes_after_what_was_written_before_it(tmp_path):
     """A checkpoint goes when the line that makes it superfluous has been told, not in the same look."""
-    mirror = Mirror(tmp_path, LAST)
+    mirror = DirectorySync(tmp_path, LAST)
     checkpoint, journal = tmp_path / "checkpoint.bin", tmp_path / LAST
     checkpoint.write_bytes(b"x")
     journal.write_bytes(b"")
@@ -89,7 +89,7 @@ def test_what_is_being_written_is_passed_over(tmp_path):
     """A file that will get its name when it is whole is nobody's business."""
     (tmp_path / "checkpoint.bin.unfinished").write_bytes(b"half")
 
-    assert Mirror(tmp_path, LAST).changes() == []
+    assert DirectorySync(tmp_path, LAST).changes() == []
 
 
 @pytest.mark.parametrize("path", ["../elsewhere", "/etc/passwd", "a/../../b"])
@@ -114,6 +114,6 @@ def test_journals_of_others(tmp_path):
         (tmp_path / name / LAST).write_bytes(name.encode())
         (tmp_path / name / "checkpoint.bin").write_bytes(b"x")
 
-    found = Mirror(tmp_path, LAST, only_last=True, without="1").changes()
+    found = DirectorySync(tmp_path, LAST, only_last=True, without="1").changes()
 
     assert found == [Change(f"0/{LAST}", 0, b"0"), Change(f"2/{LAST}", 0, b"2")]

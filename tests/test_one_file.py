@@ -83,7 +83,7 @@ WITHOUT_RIGHTS = [
 ]
 READER = """
 import sys
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 from seedsweep.tracking.store import reading
 
 for directory in sys.argv[1:]:

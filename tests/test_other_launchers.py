@@ -8,7 +8,7 @@ import pytest
 from conftest import Shell, small_data, store_of
 from stand_in_sweep import all_gone
 
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 # Their processes do not import the script that they were started from.
 STAND_IN = "+hydra.callbacks.stand_in._target_=__main__.StandIn"

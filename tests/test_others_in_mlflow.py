@@ -6,7 +6,7 @@ import mlflow
 import pytest
 from conftest import Shell, store_of
 
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 ONE = "hydra.launcher.workers=1"
 
@@ -84,7 +84,7 @@ def test_a_run_without_its_name_is_read_by_its_id(sweep):
     store = store_of(trying.directory)
     run_id = find_sweep(store, None).run_id
     store.client.delete_tag(run_id, "sweep_name")
-    from seedsweep.tracking.reading import read_sweep
+    from seedsweep.tracking.run_queries import read_sweep
 
     assert read_sweep(store, run_id).name == store.client.get_run(run_id).info.run_name
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import Shell, store_of
 from sklearn.datasets import load_digits
 
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 
 @pytest.mark.train

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import pytest
 from omegaconf import OmegaConf
 
-from seedsweep.launching.packing import packed
+from seedsweep.launchers.hydra.packing import packed
 
 PROGRAM = """
 import sys
 from dataclasses import dataclass
 from omegaconf import OmegaConf
-from seedsweep.launching.packing import packed
+from seedsweep.launchers.hydra.packing import packed
 
 @dataclass
 class Settings:

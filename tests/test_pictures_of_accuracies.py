@@ -5,8 +5,8 @@ import math
 import pytest
 from seen import HOSTILE, assert_readable, drawn, words
 
-from seedsweep.reporting.pictures.accuracies import accuracies_figure, draw_accuracies
-from seedsweep.reporting.pictures.accuracy_scale import AccuracyRow, scale_of
+from seedsweep.reporting.plots.accuracies import accuracies_figure, draw_accuracies
+from seedsweep.reporting.plots.accuracy_scale import AccuracyRow, scale_of
 
 
 def row(label, mean, **more):

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from matplotlib import rc_context
 from seen import HOSTILE, assert_readable, drawn, own_texts, words
 
-from seedsweep.reporting.pictures import small_multiples
-from seedsweep.reporting.pictures.canvas import plain
-from seedsweep.reporting.pictures.comparable import only_while_training
-from seedsweep.reporting.pictures.curves import curves_figure, draw_curves
-from seedsweep.reporting.pictures.labels import fitted, inches, one_line
-from seedsweep.reporting.pictures.seeds import VariantCurves, band
-from seedsweep.reporting.pictures.styles import STYLES
-from seedsweep.reporting.pictures.variant_curves import draw_variant_curves, variant_curves_figure
-from seedsweep.trials.record import EpochMetrics
+from seedsweep.metrics import EpochMetrics
+from seedsweep.reporting.plots import small_multiples
+from seedsweep.reporting.plots.canvas import plain
+from seedsweep.reporting.plots.comparable import only_while_training
+from seedsweep.reporting.plots.curves_by_variant import draw_variant_curves, variant_curves_figure
+from seedsweep.reporting.plots.labels import fitted, inches, one_line
+from seedsweep.reporting.plots.seeds import VariantCurves, band
+from seedsweep.reporting.plots.styles import STYLES
+from seedsweep.reporting.plots.trial_curves import curves_figure, draw_curves
 
 WHY = ["dropout is active", "images are moved"]
 

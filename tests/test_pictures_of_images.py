@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from seen import HOSTILE, assert_readable, drawn, words
 
-from seedsweep.reporting.pictures import mosaic
-from seedsweep.reporting.pictures.confusion import confusion_figure, draw_confusion
-from seedsweep.reporting.pictures.mistakes import confusion_of, mistakes_of
-from seedsweep.reporting.pictures.mosaic import Mosaic, draw_mosaic, mosaic_of
-from seedsweep.reporting.pictures.pixels import tones_of
-from seedsweep.reporting.pictures.thumbnails import draw_mistakes, mistakes_figure, sample_figure
+from seedsweep.reporting.plots import mosaic
+from seedsweep.reporting.plots.confusion import confusion_figure, draw_confusion
+from seedsweep.reporting.plots.image_grid import draw_mistakes, mistakes_figure, sample_figure
+from seedsweep.reporting.plots.misclassified import confusion_of, mistakes_of
+from seedsweep.reporting.plots.mosaic import Mosaic, draw_mosaic, mosaic_of
+from seedsweep.reporting.plots.pixels import tones_of
 
 RNG = np.random.default_rng(1)
 BYTES = RNG.integers(0, 256, (60, 5, 3, 3), dtype=np.uint8)

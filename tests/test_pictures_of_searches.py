@@ -3,10 +3,10 @@
 import pytest
 from seen import HOSTILE, assert_readable, words
 
-from seedsweep.reporting.pictures.search import draw_search, search_figure
-from seedsweep.reporting.ranking import Ranked, Ranking
-from seedsweep.reporting.statistics import summarize
-from seedsweep.trials.record import SearchRecord
+from seedsweep.reporting.plots.search import draw_search, search_figure
+from seedsweep.reporting.statistics.summary import summarize
+from seedsweep.reporting.tables.search_ranking import RankedTrial, Ranking
+from seedsweep.trials.records import SearchRecord
 
 
 def ranking(scores, *, axes=None, objective="val_accuracy", confirmed=(), epochs=None):
@@ -14,7 +14,9 @@ def ranking(scores, *, axes=None, objective="val_accuracy", confirmed=(), epochs
     axes = axes or {"model": lambda n: f"conv{n % 3}", "opt.learning_rate": lambda n: f"{10.0 ** -(n % 5)}"}
     told = SearchRecord("random", "fastest", 2, 1, objective, tuple(axes), len(scores), len(confirmed))
     rows = [
-        Ranked(n, {name: value(n) for name, value in axes.items()}, (epochs or {}).get(n, 9), score, None, None, "", "")
+        RankedTrial(
+            n, {name: value(n) for name, value in axes.items()}, (epochs or {}).get(n, 9), score, None, None, "", ""
+        )
         for n, score in enumerate(scores)
     ]
     sign = 1 if told.maximize else -1

@@ -7,7 +7,7 @@ import pytest
 from conftest import Shell, store_of
 
 from seedsweep.tracking.locations import local_path, sqlite_file, sqlite_uri
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 ONE = "hydra.launcher.workers=1"
 

@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from seedsweep.launching.policy import Policy
+from seedsweep.launchers.retry_policy import Policy
 
 
 @pytest.mark.parametrize(

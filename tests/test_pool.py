@@ -20,10 +20,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, RunMode
 
-from seedsweep.errors import BadInput
-from seedsweep.launching import jobs, slots, worker
-from seedsweep.launching.relay import Relay
-from seedsweep.launching.slot_worker import SlotWorker
+from seedsweep.errors import UserError
+from seedsweep.launchers import jobs, resources, worker_process
+from seedsweep.launchers.log_relay import LogRelay
+from seedsweep.launchers.pool.process_worker import ProcessWorker
 
 TESTS = Path(__file__).parent
 
@@ -95,11 +95,11 @@ def test_the_shell_s_choice_of_gpus_is_honoured(pool):
 )
 def test_slots_follow_the_shell_and_the_setting(monkeypatch, shell_says, wanted, expected):
     """Two simulated GPUs; where none is left, trials run on cores with every GPU hidden."""
-    monkeypatch.setattr(slots, "_present_gpus", lambda: ["GPU-00000000-aaaa", "GPU-00000001-aaaa"])
+    monkeypatch.setattr(resources, "_present_gpus", lambda: ["GPU-00000000-aaaa", "GPU-00000001-aaaa"])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if shell_says is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shell_says)
-    found = [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots.find_slots(wanted, 3, 1)]
+    found = [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in resources.find_slots(wanted, 3, 1)]
     assert found == (expected or ["-1"] * 3)
 
 
@@ -114,10 +114,10 @@ def test_slots_follow_the_shell_and_the_setting(monkeypatch, shell_says, wanted,
 )
 def test_gpus_that_cannot_be_used_are_refused(monkeypatch, wanted, message):
     """The error says which there are."""
-    monkeypatch.setattr(slots, "_present_gpus", lambda: ["GPU-00000000-aaaa", "GPU-00000001-aaaa"])
+    monkeypatch.setattr(resources, "_present_gpus", lambda: ["GPU-00000000-aaaa", "GPU-00000001-aaaa"])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    with pytest.raises(BadInput, match=message):
-        slots.find_slots(wanted, None, 1)
+    with pytest.raises(UserError, match=message):
+        resources.find_slots(wanted, None, 1)
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_gpus_that_cannot_be_used_are_refused(monkeypatch, wanted, message):
 )
 def test_cores_and_memory_bound_the_slots(monkeypatch, cores, free_gib, threads, expected):
     """As many trials as the cores carry, and no more than fit in memory, but always one."""
-    monkeypatch.setattr(slots, "_present_gpus", list)
-    monkeypatch.setattr(slots, "usable_cores", lambda: cores)
-    monkeypatch.setattr(slots, "usable_memory", lambda: int(free_gib * 1024**3))
-    assert len(slots.find_slots(None, None, threads)) == expected
+    monkeypatch.setattr(resources, "_present_gpus", list)
+    monkeypatch.setattr(resources, "usable_cores", lambda: cores)
+    monkeypatch.setattr(resources, "usable_memory", lambda: int(free_gib * 1024**3))
+    assert len(resources.find_slots(None, None, threads)) == expected
 
 
 @pytest.mark.parametrize(
@@ -166,15 +166,15 @@ def test_a_process_that_is_killed_between_two_jobs_is_replaced(tmp_path, monkeyp
     """A search may have nothing for a slot, and the system may need the memory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text("hydra: {sweep: {dir: jobs}}")
-    with initialize_config_dir(str(tmp_path), version_base="1.3"), Relay(print) as relay:
+    with initialize_config_dir(str(tmp_path), version_base="1.3"), LogRelay(print) as relay:
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
         context = HydraContext(config_loader=loader, callbacks=Callbacks(config))
-        shared = cloudpickle.dumps(worker.Shared(lambda _: os.getpid(), context, Singleton.get_state()))
-        core = SlotWorker(slots.Slot("core 0", slots.environment_of("core 0", "-1")), shared, relay)
+        shared = cloudpickle.dumps(worker_process.LaunchContext(lambda _: os.getpid(), context, Singleton.get_state()))
+        core = ProcessWorker(resources.WorkerSlot("core 0", resources.environment_of("core 0", "-1")), shared, relay)
         pids = []
         for number in range(2):
-            job = jobs.Composer(loader, config, number).job(jobs.Given([], ""))
+            job = jobs.JobComposer(loader, config, number).job(jobs.JobRequest([], ""))
             future = core.run(job)
             wait([future], timeout=60)
             pids.append(core.result(future).answer)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seedsweep.reporting.comparison import compare
-from seedsweep.reporting.contrast import Scores
-from seedsweep.reporting.crossed import crossed
-from seedsweep.reporting.power import Spread, _power, seeds_needed
+from seedsweep.reporting.statistics.comparison import compare
+from seedsweep.reporting.statistics.paired_contrast import Scores
+from seedsweep.reporting.statistics.power import Spread, _power, seeds_needed
+from seedsweep.reporting.statistics.variance_components import crossed
 
 
 @pytest.mark.parametrize(("effect", "expected"), [(0.2, 199), (0.5, 34), (0.8, 15), (1.0, 10), (2.0, 5)])

@@ -16,7 +16,7 @@ from conftest import small_data, store_of
 from nodes import Cluster, needs_own_disks
 from servers import free_port, mlflow_server, postgresql
 
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 RAY = "hydra/launcher=ray"
 
@@ -191,11 +191,11 @@ def test_this_package_travels(cluster):
     """Nodes run the code of the machine on which a sweep was typed, and not their own."""
     asked = """
 import sys
-from seedsweep.launching.ray_cluster import Needs, find_slots, own_code
+from seedsweep.launchers.ray.cluster import Needs, find_slots, own_code
 slots = find_slots(sys.argv[1], Needs(1, 0, None, {}), None, own_code(), {})
 def question():
     import seedsweep, hydra_plugins.seedsweep
-    return seedsweep.__file__, hydra_plugins.seedsweep.__file__
+    return seedsweep.__file__, hydra_plugins.seedsweep_plugins.__file__
 print(*slots[0].ask(question))
 """
     command = [sys.executable, "-c", asked, cluster.address]
@@ -268,7 +268,7 @@ def test_two_trials_share_a_gpu(cluster):
     """With half a GPU each they are given the same one, whole ones are given apart, and TensorFlow leaves room."""
     asked = """
 import os, sys
-from seedsweep.launching.ray_cluster import Needs, find_slots
+from seedsweep.launchers.ray.cluster import Needs, find_slots
 import ray
 slots = find_slots(sys.argv[1], Needs(0.1, float(sys.argv[2]), None, {}), None, {}, {})
 question = lambda: (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])

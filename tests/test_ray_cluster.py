@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from seedsweep.errors import BadInput
-from seedsweep.launching import ray_cluster
-from seedsweep.launching.ray_cluster import Needs
+from seedsweep.errors import UserError
+from seedsweep.launchers.ray import cluster
+from seedsweep.launchers.ray.cluster import ResourceRequest
 
 TWO_GPUS = {"CPU": 16.0, "GPU": 2.0, "memory": 64e9, "big_disk": 1.0}
 NO_GPU = {"CPU": 4.0, "memory": 8e9}
@@ -15,18 +15,22 @@ NO_GPU = {"CPU": 4.0, "memory": 8e9}
 @pytest.mark.parametrize(
     ("needs", "nodes", "count"),
     [
-        (Needs(1, 0, None, {}), [NO_GPU], 4),
-        (Needs(1, 1, None, {}), [TWO_GPUS, NO_GPU], 2),
-        (Needs(1, 0.5, None, {}), [TWO_GPUS, TWO_GPUS], 8),
-        (Needs(0.1, 0, None, {}), [{"CPU": 0.3}], 3),  # 0.3 / 0.1 is less than 3 in floating point
-        (Needs(8, 1, None, {}), [TWO_GPUS], 2),
-        (Needs(12, 1, None, {}), [TWO_GPUS], 1),  # two halves of two nodes make no place
-        (Needs(3, 0, None, {}), [NO_GPU, NO_GPU], 2),
-        (Needs(1, 0, int(5e9), {}), [NO_GPU, TWO_GPUS], 1 + 12),
-        (Needs(1, 0, None, {"big_disk": 1}), [TWO_GPUS, NO_GPU], 1),
-        (Needs(1, 0, None, {"other": 1}), [TWO_GPUS], 0),
-        (Needs(1, 0, None, {}), [], 0),
-        (Needs(0, 0, None, {}), [TWO_GPUS], 0),  # a trial that takes nothing fits endlessly: workers must be said
+        (ResourceRequest(1, 0, None, {}), [NO_GPU], 4),
+        (ResourceRequest(1, 1, None, {}), [TWO_GPUS, NO_GPU], 2),
+        (ResourceRequest(1, 0.5, None, {}), [TWO_GPUS, TWO_GPUS], 8),
+        (ResourceRequest(0.1, 0, None, {}), [{"CPU": 0.3}], 3),  # 0.3 / 0.1 is less than 3 in floating point
+        (ResourceRequest(8, 1, None, {}), [TWO_GPUS], 2),
+        (ResourceRequest(12, 1, None, {}), [TWO_GPUS], 1),  # two halves of two nodes make no place
+        (ResourceRequest(3, 0, None, {}), [NO_GPU, NO_GPU], 2),
+        (ResourceRequest(1, 0, int(5e9), {}), [NO_GPU, TWO_GPUS], 1 + 12),
+        (ResourceRequest(1, 0, None, {"big_disk": 1}), [TWO_GPUS, NO_GPU], 1),
+        (ResourceRequest(1, 0, None, {"other": 1}), [TWO_GPUS], 0),
+        (ResourceRequest(1, 0, None, {}), [], 0),
+        (
+            ResourceRequest(0, 0, None, {}),
+            [TWO_GPUS],
+            0,
+        ),  # a trial that takes nothing fits endlessly: workers must be said
     ],
 )
 def test_how_many_trials_nodes_carry(needs, nodes, count):
@@ -46,8 +50,8 @@ def test_how_many_trials_nodes_carry(needs, nodes, count):
 )
 def test_what_is_no_amount_is_refused(said, what):
     """With the setting's name and the value received."""
-    with pytest.raises(BadInput) as refused:
-        Needs.checked(**{"num_cpus": 1, "num_gpus": None, "memory": None, "resources": {}, **said})
+    with pytest.raises(UserError) as refused:
+        ResourceRequest.checked(**{"num_cpus": 1, "num_gpus": None, "memory": None, "resources": {}, **said})
 
     assert refused.value.what == what
 
@@ -59,8 +63,8 @@ def test_a_cluster_that_is_open_to_anybody_is_not_joined(monkeypatch, address):
         monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
         if mode:
             monkeypatch.setenv("RAY_AUTH_MODE", mode)
-        with pytest.raises(BadInput, match="no token is used") as refused:
-            ray_cluster.connect(address, {})
+        with pytest.raises(UserError, match="no token is used") as refused:
+            cluster.connect(address, {})
         assert "RAY_AUTH_MODE=token" in refused.value.fix
 
 
@@ -69,7 +73,7 @@ def test_a_cluster_of_this_machine_alone_needs_no_token(monkeypatch, address):
     """Who is on the machine is on it anyway."""
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
 
-    ray_cluster.check_guarded(address)
+    cluster.check_guarded(address)
 
 
 def test_without_ray_it_is_said_how_to_get_it(monkeypatch):
@@ -78,8 +82,8 @@ def test_without_ray_it_is_said_how_to_get_it(monkeypatch):
         monkeypatch.setenv(name, "")  # which the test's end takes back
     monkeypatch.setitem(sys.modules, "ray", None)
 
-    with pytest.raises(BadInput, match="not installed") as refused:
-        ray_cluster.connect(None, {})
+    with pytest.raises(UserError, match="not installed") as refused:
+        cluster.connect(None, {})
 
     assert refused.value.fix == 'pip install -e ".[ray]"'
 

@@ -4,23 +4,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from seedsweep.errors import CannotWrite
-from seedsweep.launching.mirror import Change
-from seedsweep.launching.ray_actor import News
+from seedsweep.errors import WriteError
+from seedsweep.launchers.ray.actor import WorkerUpdate
+from seedsweep.launchers.ray.directory_sync import Change
 
 pytest.importorskip("ray", reason='Ray is not installed: pip install -e ".[ray]"')
 
-from seedsweep.launching.ray_incoming import Incoming
+from seedsweep.launchers.ray.event_receiver import EventReceiver
 
 
 def told(number, text=None, at=0):
     """Return news that append to a job's journal."""
-    return News(number, (), [] if text is None else [Change("journal.jsonl", at, text.encode())])
+    return WorkerUpdate(number, (), [] if text is None else [Change("journal.jsonl", at, text.encode())])
 
 
 @pytest.fixture
 def incoming(tmp_path):
-    incoming = Incoming(screen=None)
+    incoming = EventReceiver(screen=None)
     incoming.expect(tmp_path, None)
     return incoming
 
@@ -64,7 +64,7 @@ def test_a_worker_that_is_gone_leaves_nobody_waiting(incoming, tmp_path):
 
 
 def test_news_that_never_come_are_not_waited_for_long(incoming, monkeypatch):
-    monkeypatch.setattr("seedsweep.launching.ray_incoming._LATE_SECONDS", 0.1)
+    monkeypatch.setattr("seedsweep.launchers.ray.event_receiver._LATE_SECONDS", 0.1)
     with pytest.raises(TimeoutError):
         incoming.take_last(told(2))
 
@@ -72,9 +72,9 @@ def test_news_that_never_come_are_not_waited_for_long(incoming, monkeypatch):
 def test_what_cannot_be_written_here_ends_the_sweep(tmp_path):
     """A full disk of the driver's is said as such, and what follows on it leaves no gap."""
     (tmp_path / "job").write_text("a file where the directory should be")
-    incoming = Incoming(screen=None)
+    incoming = EventReceiver(screen=None)
     incoming.expect(tmp_path / "job", None)
     incoming.take(told(1, "one\n"))
 
-    with pytest.raises(CannotWrite, match="cannot write what a trial has told to"):
+    with pytest.raises(WriteError, match="cannot write what a trial has told to"):
         incoming.take_last(told(2, "two\n", at=4))

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from seedsweep.errors import BadInput
+from seedsweep.errors import UserError
 
 
 def rates(compose, *overrides, steps=100, steps_an_epoch=10):
     """The learning rate of each step."""
-    from seedsweep.training.schedules import learning_rate
+    from seedsweep.training.lr_schedules import learning_rate
 
     opt = compose("opt=sgd", "opt.learning_rate=0.5", *overrides).trial.opt
     schedule = learning_rate(opt, steps=steps, steps_an_epoch=steps_an_epoch)
@@ -49,14 +49,14 @@ def test_one_cycle_rises_and_falls(compose):
 
 def test_one_cycle_has_no_other_warm_up(compose):
     """Two rises would be one too many."""
-    with pytest.raises(BadInput, match="rises by itself"):
+    with pytest.raises(UserError, match="rises by itself"):
         compose("opt.schedule=one_cycle", "opt.warmup=1")
 
 
 @pytest.mark.parametrize("from_logits", [True, False])
 def test_smoothed_labels_by_hand(from_logits):
     """Three classes, a tenth spread: 0.9 · -log p(true) + 0.1 · mean of all three -log p."""
-    from seedsweep.training.network import loss
+    from seedsweep.training.model_builder import loss
 
     probabilities = np.array([[0.7, 0.2, 0.1]], dtype=np.float32)
     given = np.log(probabilities) if from_logits else probabilities
@@ -67,7 +67,7 @@ def test_smoothed_labels_by_hand(from_logits):
 
 def test_clipped_probabilities_cost_at_most_16():
     """-log 10⁻⁷ = 16.118 for a true class that has none; almost nothing for one that has all."""
-    from seedsweep.training.network import loss
+    from seedsweep.training.model_builder import loss
 
     certain = np.array([[1.0, 0.0]], dtype=np.float32)
     clipped = loss(from_logits=False, smoothing=0.0)
@@ -79,7 +79,7 @@ def test_from_logits_learns_where_clipped_probabilities_are_stuck():
     """The gradient for a certain, wrong answer: -1 and 1 from the logits, none from clipped probabilities."""
     import tensorflow as tf
 
-    from seedsweep.training.network import loss
+    from seedsweep.training.model_builder import loss
 
     logits = tf.Variable([[100.0, -100.0]])
     with tf.GradientTape(persistent=True) as tape:
@@ -96,10 +96,10 @@ def test_images_are_moved_in_training_and_never_when_measured(compose):
     """The same batch twice: differently each time in training, untouched otherwise; at most as far as asked."""
     import keras
 
-    from seedsweep.training import network
+    from seedsweep.training import model_builder
 
     trial = compose("model=mlp", *MOVED[:1]).trial
-    model = network.build(trial.model, trial.reg, trial.data.augment, (28, 28, 1), 10)
+    model = model_builder.build(trial.model, trial.reg, trial.data.augment, (28, 28, 1), 10)
     mover = keras.Model(model.inputs[0], model.layers[0].output)
     image = np.zeros((50, 28, 28, 1), dtype=np.float32)
     image[:, 14, 14] = 1.0
@@ -113,11 +113,11 @@ def test_images_are_moved_in_training_and_never_when_measured(compose):
 
 def test_a_network_that_moves_images_has_no_more_weights(compose):
     """Shift, rotation and zoom stand before the first layer and learn nothing."""
-    from seedsweep.training import network
+    from seedsweep.training import model_builder
 
     def build(*overrides):
         trial = compose("model=conv1", *overrides).trial
-        return network.build(trial.model, trial.reg, trial.data.augment, (28, 28, 1), 10)
+        return model_builder.build(trial.model, trial.reg, trial.data.augment, (28, 28, 1), 10)
 
     plain, moved = build(), build(*MOVED)
     assert [type(layer).__name__ for layer in moved.layers[:3]] == ["RandomTranslation", "RandomRotation", "RandomZoom"]

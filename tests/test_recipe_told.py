@@ -2,7 +2,7 @@
 
 import pytest
 
-from seedsweep.reporting.recipe import recipe
+from seedsweep.reporting.tables.shared_settings import recipe
 
 CONV3 = {"model.name": "conv3", "model.conv_filters": "[32,32,64]", "model.pool_after": "[2,3]"}
 CONV4 = {"model.name": "conv4", "model.conv_filters": "[32,32,64,64]", "model.pool_after": "[2,4]"}

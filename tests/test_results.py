@@ -10,11 +10,11 @@ from hydra.core.utils import JobStatus
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from seedsweep.errors import Outdone
-from seedsweep.launching.jobs import Job
-from seedsweep.launching.packing import packed
-from seedsweep.launching.policy import Policy
-from seedsweep.launching.results import Told, error_of, failures_of
+from seedsweep.errors import TrialPruned
+from seedsweep.launchers.hydra.job_result import JobOutcome, error_of, failures_of
+from seedsweep.launchers.hydra.packing import packed
+from seedsweep.launchers.jobs import Job
+from seedsweep.launchers.retry_policy import Policy
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def job(tmp_path):
 
 def test_has_what_was_told_and_what_was_known(job):
     """Before and after somebody has sent it elsewhere."""
-    came = job.result(Told(JobStatus.COMPLETED, 0.5, task_name="app", working_dir="/there", directory="/there/2"))
+    came = job.result(JobOutcome(JobStatus.COMPLETED, 0.5, task_name="app", working_dir="/there", directory="/there/2"))
 
     for result in (came, pickle.loads(pickle.dumps(came))):
         told = (result.overrides, result.working_dir, result.task_name, result.status, result.return_value)
@@ -42,19 +42,19 @@ def test_has_what_was_told_and_what_was_known(job):
 
 def test_a_config_that_the_task_has_changed_is_the_one_it_left(job):
     changed = packed(OmegaConf.create({"n": 3}))
-    assert job.result(Told(JobStatus.COMPLETED, None, directory="/there", changed=changed)).cfg == {"n": 3}
+    assert job.result(JobOutcome(JobStatus.COMPLETED, None, directory="/there", changed=changed)).cfg == {"n": 3}
 
 
 def test_one_that_never_ran_has_its_configs(job):
     """Its process died, and nobody knows where."""
-    result = job.result(Told(JobStatus.FAILED, ValueError("x")))
+    result = job.result(JobOutcome(JobStatus.FAILED, ValueError("x")))
     assert result.cfg.n == 2
     assert OmegaConf.is_missing(result.hydra_cfg.hydra.runtime, "output_dir")
 
 
 def test_is_small(job):
     """A tenth of what its config takes in memory; and what is told of it is smaller still."""
-    told = Told(JobStatus.COMPLETED, 0.5, directory="/there")
+    told = JobOutcome(JobStatus.COMPLETED, 0.5, directory="/there")
     changed = replace(told, changed=job.packed)
     assert len(pickle.dumps(job.result(told))) < 5_000
     assert len(pickle.dumps(job.result(changed))) < 10_000
@@ -63,7 +63,7 @@ def test_is_small(job):
 
 def test_one_that_was_outdone_did_not_fail(job):
     """It ended early because others were better."""
-    results = [job.result(Told(JobStatus.FAILED, error)) for error in (ValueError("x"), Outdone(3, {}))]
+    results = [job.result(JobOutcome(JobStatus.FAILED, error)) for error in (ValueError("x"), TrialPruned(3, {}))]
 
-    assert [type(error_of(result)) for result in results] == [ValueError, Outdone]
+    assert [type(error_of(result)) for result in results] == [ValueError, TrialPruned]
     assert list(failures_of(results)) == [0]

@@ -10,13 +10,13 @@ import psutil
 import pytest
 from conftest import ROOT, in_its_own_group, small_data, store_of
 
-from seedsweep.described import describe
-from seedsweep.errors import Stopped
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.data.dataset import load
+from seedsweep.errors import TrialStopped
+from seedsweep.runner.run_metadata import build_run_metadata
+from seedsweep.tracking.run_queries import find_sweep
 from seedsweep.training import checkpoints
-from seedsweep.training.checkpoints import Keeping
-from seedsweep.training.dataset import load
-from seedsweep.training.runtime import Runtime
+from seedsweep.training.backend import Runtime
+from seedsweep.training.checkpoints import CheckpointConfig
 
 pytestmark = pytest.mark.train
 
@@ -49,19 +49,19 @@ def test_stopped_anywhere_a_trial_ends_with_the_same_bits(tmp_path, compose, ove
     """In any epoch and at any batch of it, once or several times; the epochs before are not trained again."""
     if "precision=" in " ".join(overrides) and not full:
         pytest.skip("16 bits take long on a CPU: --full")
-    from seedsweep.training import fit
+    from seedsweep.training import trainer
 
     trial = compose(*small_data(tmp_path), *RECIPE, *overrides).trial
     dataset = load(trial.data)
     whole_epochs = []
-    undisturbed = fit.train(trial, dataset, whole_epochs.append, keeping(tmp_path / "a", every), None)
+    undisturbed = trainer.train(trial, dataset, whole_epochs.append, keeping(tmp_path / "a", every), None)
     epochs = []
     for stop in stops:
         place = keeping(tmp_path / "b", every, StopAfter(stop))
-        with pytest.raises(Stopped):
-            fit.train(trial, dataset, epochs.append, place, checkpoints.read(place.path, "t", 4))
+        with pytest.raises(TrialStopped):
+            trainer.train(trial, dataset, epochs.append, place, checkpoints.read(place.path, "t", 4))
     start = checkpoints.read(place.path, "t", 4)
-    resumed = fit.train(trial, dataset, epochs.append, keeping(tmp_path / "b", every), start)
+    resumed = trainer.train(trial, dataset, epochs.append, keeping(tmp_path / "b", every), start)
     assert resumed.weights_sha256 == undisturbed.weights_sha256
     assert [metrics.epoch for metrics in epochs] == [1, 2, 3, 4]
     assert [metrics.values for metrics in epochs] == [metrics.values for metrics in whole_epochs]
@@ -70,15 +70,15 @@ def test_stopped_anywhere_a_trial_ends_with_the_same_bits(tmp_path, compose, ove
 
 def keeping(directory, every, stop=lambda: False):
     directory.mkdir(exist_ok=True)
-    return Keeping("t", directory / checkpoints.FILE_NAME, every, stop)
+    return CheckpointConfig("t", directory / checkpoints.FILE_NAME, every, stop)
 
 
 def test_a_trial_s_checkpoint_is_nobody_else_s(tmp_path, compose):
     """Another trial in the same directory starts with fresh weights."""
-    from seedsweep.training import fit
+    from seedsweep.training import trainer
 
     trial = compose(*small_data(tmp_path), "model=mlp", "epochs=1").trial
-    fit.train(trial, load(trial.data), lambda _: None, keeping(tmp_path, 1), None)
+    trainer.train(trial, load(trial.data), lambda _: None, keeping(tmp_path, 1), None)
     assert checkpoints.furthest([tmp_path], "t", 1).epoch == 1
     assert checkpoints.furthest([tmp_path], "another", 1) is None
 
@@ -86,21 +86,21 @@ def test_a_trial_s_checkpoint_is_nobody_else_s(tmp_path, compose):
 @pytest.mark.timeout(1800)
 def test_a_longer_trial_goes_on_with_a_shorter_one_s_last_state(tmp_path, compose):
     """As Hyperband's next rung does, to the last bit; where the end decides how it begins, it must not."""
-    from seedsweep.training import fit
+    from seedsweep.training import trainer
 
     def described(epochs, *overrides):
         trial = compose(*small_data(tmp_path), *RECIPE, "opt=adam", f"epochs={epochs}", *overrides).trial
         told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
-        return trial, describe(trial, "v", computes=Runtime("CPU", {}), **told)
+        return trial, build_run_metadata(trial, "v", computes=Runtime("CPU", {}), **told)
 
     (short, before), (long, after) = described(2), described(5)
     assert (before.training_id, before.trial_id == after.trial_id) == (after.training_id, False)
     dataset = load(short.data)
-    fit.train(short, dataset, lambda _: None, keeping(tmp_path / "a", 1), None)
+    trainer.train(short, dataset, lambda _: None, keeping(tmp_path / "a", 1), None)
     start = checkpoints.read(tmp_path / "a" / checkpoints.FILE_NAME, "t", 5)
     epochs = []
-    resumed = fit.train(long, dataset, epochs.append, keeping(tmp_path / "a", 1), start)
-    whole = fit.train(long, dataset, lambda _: None, keeping(tmp_path / "b", 1), None, tests=False)
+    resumed = trainer.train(long, dataset, epochs.append, keeping(tmp_path / "a", 1), start)
+    whole = trainer.train(long, dataset, lambda _: None, keeping(tmp_path / "b", 1), None, tests=False)
     assert [metrics.epoch for metrics in epochs] == [3, 4, 5]
     assert resumed.weights_sha256 == whole.weights_sha256
     assert whole.tested is None

@@ -8,13 +8,13 @@ from conftest import store_of
 from omegaconf import OmegaConf
 from stand_in_sweep import own_models
 
-from seedsweep.config import register_resolvers
-from seedsweep.described import describe, differences
-from seedsweep.errors import BadInput
-from seedsweep.launching.policy import Policy
-from seedsweep.sweeps import _identity
-from seedsweep.tracking.reading import find_sweep
-from seedsweep.training.runtime import Runtime
+from seedsweep.config.run_config import register_resolvers
+from seedsweep.errors import UserError
+from seedsweep.launchers.retry_policy import Policy
+from seedsweep.runner.run_metadata import build_run_metadata, differences
+from seedsweep.sweeps.grid import _identity
+from seedsweep.tracking.run_queries import find_sweep
+from seedsweep.training.backend import Runtime
 
 ONE = "hydra.launcher.workers=1"
 
@@ -161,7 +161,7 @@ def test_a_sweep_is_its_trials_their_names_and_who_may_stop_them(compose, told):
 
     def described(*overrides):
         told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
-        return describe(compose(*overrides).trial, "v", computes=Runtime("CPU", {}), **told)
+        return build_run_metadata(compose(*overrides).trial, "v", computes=Runtime("CPU", {}), **told)
 
     one, other = described(), described(told)
     assert one.trial_id == other.trial_id
@@ -191,7 +191,7 @@ def test_what_differs_is_named(compose):
 
     def described(device, **versions):
         told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
-        return describe(trial, "v", computes=Runtime(device, versions), **told)
+        return build_run_metadata(trial, "v", computes=Runtime(device, versions), **told)
 
     now = described("GPU B", keras="3.15", numpy="2.4")
     before = described("GPU A", keras="3.14", numpy="2.4")
@@ -282,7 +282,7 @@ def test_two_different_sweeps_in_one_directory(sweep):
 )
 def test_settings_of_execution_are_checked(compose, override, said):
     """By name, with what is allowed."""
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(UserError, match=said):
         compose(override)
 
 

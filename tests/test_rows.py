@@ -7,9 +7,9 @@ import pytest
 from conftest import ROOT, store_of
 from omegaconf import OmegaConf
 
-from seedsweep.errors import BadInput
-from seedsweep.rows import NamedRow, named_rows
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.config.named_rows import NamedRow, named_rows
+from seedsweep.errors import UserError
+from seedsweep.tracking.run_queries import find_sweep
 
 FILES = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))
 
@@ -69,7 +69,7 @@ def test_what_other_settings_refer_to_is_no_row_s_affair():
 )
 def test_a_row_that_cannot_be_used_is_refused_by_name(sweeper, what, fix):
     """The error says which, what was received and what to write."""
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(UserError) as refused:
         named_rows(OmegaConf.create(sweeper))
     assert what in refused.value.what
     assert fix in refused.value.fix

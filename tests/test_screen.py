@@ -4,10 +4,10 @@ import logging
 
 import pytest
 
-from seedsweep.launching import screen as screens
-from seedsweep.launching.pace import Pace, about
-from seedsweep.launching.relay import ScreenHandler
-from seedsweep.launching.screen import Screen
+from seedsweep.launchers import progress as screens
+from seedsweep.launchers.log_relay import ScreenHandler
+from seedsweep.launchers.progress import ProgressDisplay
+from seedsweep.launchers.time_left import EtaEstimator, about
 
 # What Rich writes before it prints anew: to the line's start, clear it, up, clear it.
 CLEARED = "\r\x1b[2K\x1b[1A\x1b[2K"
@@ -15,7 +15,7 @@ CLEARED = "\r\x1b[2K\x1b[1A\x1b[2K"
 
 def test_the_rest_takes_as_long_as_the_same_work_did():
     """Four jobs of ten epochs, two at once, ten seconds an epoch; two minutes of imports first, which are no work."""
-    pace = Pace(4, now=0)
+    pace = EtaEstimator(4, now=0)
     assert pace.left(0) is None
     pace.started(0)
     pace.started(1)
@@ -39,7 +39,7 @@ def test_the_rest_takes_as_long_as_the_same_work_did():
 
 def test_what_a_checkpoint_held_was_not_done_here():
     """A trial goes on after epoch 7 of 10; a second one starts from nothing."""
-    pace = Pace(2, now=0)
+    pace = EtaEstimator(2, now=0)
     pace.started(0)
     pace.epoch(0, 8, 10, now=30)
     pace.epoch(0, 9, 10, now=40)
@@ -50,7 +50,7 @@ def test_what_a_checkpoint_held_was_not_done_here():
 
 
 def test_a_second_try_is_work_again():
-    pace = Pace(1, now=0)
+    pace = EtaEstimator(1, now=0)
     pace.started(0)
     pace.ended(0, now=30)
     assert pace.left(30) == 0
@@ -61,7 +61,7 @@ def test_a_second_try_is_work_again():
 
 
 def test_jobs_that_tell_of_no_epochs_are_counted_whole():
-    pace = Pace(3, now=0)
+    pace = EtaEstimator(3, now=0)
     for job in range(2):
         pace.started(job)
         pace.ended(job, now=10 * (job + 1))
@@ -86,7 +86,7 @@ def test_without_a_terminal_progress_is_told_once_a_minute(monkeypatch, capsys):
     """And only when there is something new to tell."""
     clock = [0.0]
     monkeypatch.setattr(screens.time, "monotonic", lambda: clock[0])
-    with Screen(3) as screen:
+    with ProgressDisplay(3) as screen:
         screen.started(0, "first", "core 0")
         for second, done in ((30, 1), (61, 2), (90, 3), (125, 4)):
             clock[0] = second
@@ -106,7 +106,7 @@ def test_without_a_terminal_progress_is_told_once_a_minute(monkeypatch, capsys):
 
 def test_what_every_worker_says_is_said_once(capsys):
     """And anything else as often as it is said."""
-    screen = Screen(2)
+    screen = ProgressDisplay(2)
     for once in (True, True, False, False):
         record = logging.LogRecord("x", logging.WARNING, "x", 1, "no diagram" if once else "again", (), None)
         record.seedsweep_once = once
@@ -122,7 +122,7 @@ def test_what_the_parent_logs_stands_above_the_bars(capfd, monkeypatch):
     log.propagate = False
     handler = ScreenHandler()
     log.addHandler(handler)
-    with Screen(2) as screen:
+    with ProgressDisplay(2) as screen:
         screen.started(0, "first", "core 0")
         log.info("the winner is known")
         screen.ended(0)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedsweep.searching.messages import Pause, Told
-from seedsweep.searching.record import Record
-from seedsweep.searching.schedule import Schedule
-from seedsweep.searching.search import Suggestion
+from seedsweep.search.ask_tell import AskTellLoop
+from seedsweep.search.event_log import EventLog
+from seedsweep.search.protocol import NoSuggestion, Result
+from seedsweep.search.searcher import Suggestion
 
 
 class Counting:
@@ -18,9 +18,9 @@ class Counting:
 
     def ask(self):
         if self.asked == self.trials:
-            return Pause.DONE
+            return NoSuggestion.DONE
         if self.asked % 5 == 4 and len(self.told) < self.asked:
-            return Pause.WAIT
+            return NoSuggestion.WAIT
         self.asked += 1
         return Suggestion(self.asked - 1, {"x": repr(self.told)})
 
@@ -41,7 +41,7 @@ def drive(schedule, slots, draw):
     """Run trials in some slots, of which any may end next; returns the suggestions."""
     running, suggestions = [], []
     while True:
-        while len(running) < slots and not isinstance(answer := schedule.next(), Pause):
+        while len(running) < slots and not isinstance(answer := schedule.next(), NoSuggestion):
             suggestions.append(answer)
             running.append(answer)
         if not running:
@@ -62,9 +62,9 @@ def places(tmp_path_factory):
 def test_with_a_lag_it_does_not_matter_who_ends_first(places, data, slots):
     """The same suggestions for any order in which trials end."""
     lag = 2 * slots
-    in_turn = drive(Schedule(Counting(12), lag, Record(next(places))), slots, lambda _: 0)
+    in_turn = drive(AskTellLoop(Counting(12), lag, EventLog(next(places))), slots, lambda _: 0)
     in_any_order = drive(
-        Schedule(Counting(12), lag, Record(next(places))), slots, lambda n: data.draw(st.integers(0, n - 1))
+        AskTellLoop(Counting(12), lag, EventLog(next(places))), slots, lambda n: data.draw(st.integers(0, n - 1))
     )
     assert [found.values for found in in_turn] == [found.values for found in in_any_order]
     assert [found.number for found in in_turn] == list(range(12))
@@ -72,19 +72,19 @@ def test_with_a_lag_it_does_not_matter_who_ends_first(places, data, slots):
 
 def test_with_a_lag_a_slot_need_not_wait_for_the_slowest(places):
     """While the first trial runs on, the others end: as many more as the lag allows are begun."""
-    schedule = Schedule(Counting(12), 4, Record(next(places)))
+    schedule = AskTellLoop(Counting(12), 4, EventLog(next(places)))
     begun = [schedule.next() for _ in range(2)]
     for number in (1, 2, 3):
         begun.append(schedule.next())
         schedule.ended(number, 0.0)
     assert [found.number for found in begun[:4]] == [0, 1, 2, 3]
-    assert begun[4] is Pause.WAIT
+    assert begun[4] is NoSuggestion.WAIT
 
 
 def test_the_fastest_order_tells_all_that_is_known(places):
     """In the order in which it came."""
     search = Counting(4)
-    schedule = Schedule(search, None, Record(next(places)))
+    schedule = AskTellLoop(search, None, EventLog(next(places)))
     for _ in range(3):
         schedule.next()
     schedule.ended(2, 0.2)
@@ -96,15 +96,15 @@ def test_the_fastest_order_tells_all_that_is_known(places):
 def test_a_record_brings_a_search_back(places):
     """Told and asked in the same order; half a line at its end is passed over."""
     path = next(places)
-    schedule = Schedule(Counting(8), 2, Record(path))
+    schedule = AskTellLoop(Counting(8), 2, EventLog(path))
     first = [schedule.next(), schedule.next()]
     schedule.ended(0, 0.5)
     first.append(schedule.next())
     path.write_bytes(path.read_bytes() + b'{"told": 1, "sc')
-    record = Record(path)
-    assert [event for event in record.events if isinstance(event, Told)] == [Told(0, 0.5)]
+    record = EventLog(path)
+    assert [event for event in record.events if isinstance(event, Result)] == [Result(0, 0.5)]
     again = Counting(8)
-    restored = Schedule(again, 2, record)
+    restored = AskTellLoop(again, 2, record)
     assert [found.number for found in restored.replayed] == [0, 1, 2]
     assert again.told == [(0, 0.5)]
     restored.ended(1, 0.1)

@@ -10,8 +10,8 @@ import pytest
 from conftest import store_of
 from stand_in_sweep import all_gone, own_models, workers_of
 
-from seedsweep.reporting.ranking import ranking_of
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.reporting.tables.search_ranking import ranking_of
+from seedsweep.tracking.run_queries import find_sweep
 from seedsweep.tracking.tags import DIVERGED_TAG
 
 RATE = "opt.learning_rate=tag(log,interval(1e-5,1))"

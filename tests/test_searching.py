@@ -18,11 +18,11 @@ import psutil
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seedsweep.errors import BadInput, SearchFailed
-from seedsweep.searching.messages import Dimension, Pause, Told
-from seedsweep.searching.process import KerasTunerProcess
-from seedsweep.searching.search import ALGORITHMS, Search, Suggestion
-from seedsweep.searching.space import Axis, read_space
+from seedsweep.errors import SearchFailed, UserError
+from seedsweep.search.oracle_client import KerasTunerProcess
+from seedsweep.search.protocol import Dimension, NoSuggestion, Result
+from seedsweep.search.search_space import Axis, read_space
+from seedsweep.search.searcher import ALGORITHMS, Search, Suggestion
 
 
 def axes(*texts):
@@ -67,9 +67,9 @@ def walk(search, steps, in_flight=3):
         if isinstance(suggestion, Suggestion):
             record.append(suggestion)
             waiting.append(suggestion)
-        if waiting and (len(waiting) == in_flight or suggestion is Pause.WAIT):
+        if waiting and (len(waiting) == in_flight or suggestion is NoSuggestion.WAIT):
             told = waiting.pop()
-            record.append(Told(told.number, None if told.number % 5 == 4 else score(told)))
+            record.append(Result(told.number, None if told.number % 5 == 4 else score(told)))
             search.tell(told.number, record[-1].score)
     return record
 
@@ -86,14 +86,14 @@ def test_a_small_space_is_tried_once_and_wholly(process, algorithm, seeds):
             tried.append(tuple(suggestion.values.values()))
             search.tell(number, float(suggestion.values["depth"]))
         assert len(set(tried)) == 8
-        assert [search.ask(), search.ask()] == [Pause.DONE] * 2
+        assert [search.ask(), search.ask()] == [NoSuggestion.DONE] * 2
 
 
 def test_no_more_trials_than_the_budget(process):
     """Told or not."""
     search = Search(process, MIXED, "random", seed=1, max_trials=2, maximize=True)
     assert [suggestion.number for suggestion in (search.ask(), search.ask())] == [0, 1]
-    assert search.ask() is Pause.DONE
+    assert search.ask() is NoSuggestion.DONE
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -106,10 +106,10 @@ def test_a_search_is_its_seed_and_what_it_was_told(process, other, algorithm):
     half = len(record) * 2 // 3
     resumed = Search(other, MIXED, algorithm, seed=3, maximize=True, **BUDGETS[algorithm])
     # Of a suggestion, a record needs the number and the values.
-    bare = [event if isinstance(event, Told) else Suggestion(event.number, event.values) for event in record[:half]]
+    bare = [event if isinstance(event, Result) else Suggestion(event.number, event.values) for event in record[:half]]
     assert resumed.replay(bare) == [event for event in record[:half] if isinstance(event, Suggestion)]
     for event in record[half:]:
-        if isinstance(event, Told):
+        if isinstance(event, Result):
             resumed.tell(event.number, event.score)
         else:
             assert resumed.ask() == event
@@ -128,7 +128,7 @@ def test_minimizing_is_maximizing_upside_down(process):
     """The Bayesian search of the negative score is the same search."""
     up = Search(process, RATE, "bayesian", seed=5, max_trials=9, maximize=True)
     down = Search(process, RATE, "bayesian", seed=5, max_trials=9, maximize=False)
-    assert (up.drawn_first, up.rungs) == (3, ())
+    assert (up.num_initial_points, up.rungs) == (3, ())
     for number in range(6):
         suggestion = up.ask()
         assert down.ask() == suggestion
@@ -184,13 +184,13 @@ def hyperband(process, epochs, factor, in_flight):
     """Run a whole Hyperband search; return the suggestions, and the trials in flight at each pause."""
     search = Search(process, RATE, "hyperband", seed=2, maximize=True, epochs=epochs, factor=factor)
     suggestions, waiting, pauses = [], [], []
-    while (suggestion := search.ask()) is not Pause.DONE:
-        if suggestion is Pause.WAIT:
+    while (suggestion := search.ask()) is not NoSuggestion.DONE:
+        if suggestion is NoSuggestion.WAIT:
             pauses.append(len(waiting))
         else:
             suggestions.append(suggestion)
             waiting.append(suggestion)
-        if len(waiting) == in_flight or suggestion is Pause.WAIT:
+        if len(waiting) == in_flight or suggestion is NoSuggestion.WAIT:
             told = waiting.pop(0)
             search.tell(told.number, score(told))
     return search, suggestions, pauses
@@ -231,12 +231,12 @@ def test_hyperband_waits_for_results(process):
     """All first rungs, 9 + 5 + 3, can begin at once; then there is nothing until enough of one were told."""
     search = Search(process, RATE, "hyperband", seed=2, maximize=True, epochs=9)
     begun = [search.ask() for _ in range(17)]
-    assert [search.ask(), search.ask()] == [Pause.WAIT] * 2
+    assert [search.ask(), search.ask()] == [NoSuggestion.WAIT] * 2
     for trial in begun[:6]:
         search.tell(trial.number, score(trial))
-    assert search.ask() is Pause.WAIT  # the best of six could still be the fourth of nine
+    assert search.ask() is NoSuggestion.WAIT  # the best of six could still be the fourth of nine
     search.tell(6, 1.0)
-    assert (search.ask().continues, search.ask()) == (6, Pause.WAIT)
+    assert (search.ask().continues, search.ask()) == (6, NoSuggestion.WAIT)
 
 
 def test_hyperband_gives_up_a_rung_that_failed(process):
@@ -245,7 +245,7 @@ def test_hyperband_gives_up_a_rung_that_failed(process):
     for number in range(9 + 5 + 3):
         assert search.ask().rung == 0
         search.tell(number, None)
-    assert search.ask() is Pause.DONE
+    assert search.ask() is NoSuggestion.DONE
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3, 7])
@@ -292,7 +292,7 @@ def test_the_model_learns_where_trials_fail(process):
 def test_settings_that_make_no_search_are_refused(process, arguments, what, where):
     """By the name of the setting, before anything is asked."""
     chosen = {"algorithm": "random", "seed": 1, "max_trials": 5, "maximize": True} | arguments
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(UserError) as refused:
         Search(process, EIGHT, **chosen)
     assert what in refused.value.what
     assert refused.value.where.removeprefix("hydra.sweeper.") == where
@@ -355,7 +355,7 @@ def test_what_keras_tuner_raises_is_told_with_its_traceback(process):
     search = Search(process, RATE, "random", seed=1, max_trials=5, maximize=True)
     search._request("ask")
     with pytest.raises(SearchFailed, match=r"(?s)Traceback.*IndexError"):
-        search._request("tell", Told(9, 0.5))
+        search._request("tell", Result(9, 0.5))
     with pytest.raises(SearchFailed, match="has failed before"):
         search.ask()
 
@@ -404,10 +404,10 @@ def test_the_process_ends_with_its_block():
 
 PARENT = """
 import json, sys, time
-from seedsweep.searching.process import KerasTunerProcess
-from seedsweep.searching.search import Search
-from seedsweep.searching.space import Axis
-from seedsweep.searching.messages import Dimension
+from seedsweep.search.oracle_client import KerasTunerProcess
+from seedsweep.search.searcher import Search
+from seedsweep.search.search_space import Axis
+from seedsweep.search.protocol import Dimension
 
 if __name__ == "__main__":
     with KerasTunerProcess() as idle, KerasTunerProcess() as busy:

@@ -12,8 +12,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
 from threadpoolctl import threadpool_limits
 
-from seedsweep.searching.acquisition import LowerConfidenceBound, likeliest_length, promising, proposable
-from seedsweep.searching.messages import Dimension
+from seedsweep.search.acquisition import LowerConfidenceBound, likeliest_length, maximize_acquisition, proposable
+from seedsweep.search.protocol import Dimension
 
 BETA = 2.6
 UNIT = Dimension(0.0, 1.0, whole=False)
@@ -75,7 +75,7 @@ def test_no_place_is_better_than_what_keras_tuner_finds(data, seed):
     """
     gaussian = fitted(*data, seed)
     bound = LowerConfidenceBound(gaussian, BETA)
-    found = promising(bound, data[0], np.random.RandomState(seed))
+    found = maximize_acquisition(bound, data[0], np.random.RandomState(seed))
     sides = [(0, 1)] * len(data[0])
     starts = np.random.RandomState(seed).uniform(size=(50, len(sides)))
     ends = [minimize(bound.normalised, start, jac=True, bounds=sides, method="L-BFGS-B") for start in starts]
@@ -92,7 +92,7 @@ def test_another_number_of_threads_proposes_the_same():
     for threads in (1, 2):
         with threadpool_limits(threads):
             bound = LowerConfidenceBound(fitted((UNIT,) * 4, 120, 0.02), BETA)
-            proposed.append(promising(bound, (UNIT,) * 4, np.random.RandomState(1))[0].tolist())
+            proposed.append(maximize_acquisition(bound, (UNIT,) * 4, np.random.RandomState(1))[0].tolist())
     assert proposed[0] == proposed[1]
 
 

@@ -12,13 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from seedsweep.config import register_resolvers
-from seedsweep.errors import BadInput
-from seedsweep.planning import TrialPlanner
-from seedsweep.search_checks import check_space
-from seedsweep.searching.messages import Dimension
-from seedsweep.searching.space import read_space
-from seedsweep.searching.wanted import Wanted
+from seedsweep.config.run_config import register_resolvers
+from seedsweep.errors import UserError
+from seedsweep.search.protocol import Dimension
+from seedsweep.search.search_config import SearchConfig
+from seedsweep.search.search_space import read_space
+from seedsweep.sweeps.plan import TrialPlanner
+from seedsweep.sweeps.search_validation import check_space
 
 GROUPS = SimpleNamespace(get_group_options=lambda _group, results_filter: ["conv1", "conv2", "mlp"])  # noqa: ARG005
 
@@ -107,7 +107,7 @@ def test_an_interval_is_its_ends(text, dimension, cells):
 )
 def test_what_cannot_be_searched_is_refused(text, what, fix):
     """The error says what was received, and what to type instead."""
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(UserError) as refused:
         read_space(parse(text))
     assert what in refused.value.what
     assert fix in refused.value.fix
@@ -180,7 +180,7 @@ def test_every_named_search_spans_what_can_be_trained(name):
         config = loader.load_configuration("config", [f"sweeps={name}"], run_mode=RunMode.MULTIRUN)
         told = [*(f"{key}={value}" for key, value in sweeper.params.items()), "data=mnist5k"]
         space = read_space(OverridesParser.create(config_loader=loader).parse_overrides(told))
-        wanted = Wanted.from_config(config.hydra.sweeper)
+        wanted = SearchConfig.from_config(config.hydra.sweeper)
         plans = check_space(TrialPlanner(config, loader, list), space, wanted)
 
     assert {axis.key for axis in space.axes} < set(sweeper.params) | {"data"}

@@ -9,7 +9,7 @@ from conftest import ROOT, Shell, put_database, store_of
 from servers import free_port, mlflow_server, postgresql
 from stand_in_sweep import Sweep
 
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 
 class Networks(Sweep):

@@ -5,8 +5,8 @@ import shutil
 import pytest
 from conftest import CONF, ROOT
 
-from seedsweep.errors import BadInput
-from seedsweep.trials.spec import Trial
+from seedsweep.config.trial_config import Trial
+from seedsweep.errors import UserError
 
 GROUPS = {
     group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in ("model", "opt", "reg", "stop")
@@ -67,7 +67,7 @@ def test_the_settings_are_flat_and_complete(compose):
 )
 def test_a_setting_out_of_its_range_is_refused_by_name(compose, override, message):
     """The error names the setting, what was received and what is allowed."""
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(UserError) as refused:
         compose(override)
     assert message in refused.value.what
     assert refused.value.where == override.partition("=")[0]
@@ -75,13 +75,13 @@ def test_a_setting_out_of_its_range_is_refused_by_name(compose, override, messag
 
 def test_batch_norm_without_convolutions_is_refused(compose):
     """A setting that would change nothing is not silently ignored."""
-    with pytest.raises(BadInput, match="this model has none"):
+    with pytest.raises(UserError, match="this model has none"):
         compose("model=mlp", "model.batch_norm=true")
 
 
 def test_a_key_that_a_file_invents_is_refused():
     """A typing error in a user's own model file does not pass as a new setting."""
-    with pytest.raises(BadInput, match=r"no setting 'conv_filter'"):
+    with pytest.raises(UserError, match=r"no setting 'conv_filter'"):
         Trial.from_config({"conv_filter": [1]})
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from conftest import ROOT, store_of
 
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.run_queries import find_sweep
 
 SWEEP = shlex.join([sys.executable, str(ROOT / "sweep.py")])
 SEEDSWEEP = shlex.join([sys.executable, "-m", "seedsweep"])
@@ -68,14 +68,14 @@ def test_a_command_that_cannot_speak_says_a_line_or_nothing(trying):
     """Never a traceback."""
     made, _ = trying
     assert made.run() == 0, made.output
-    no_room = "error: cannot show the table: OSError: [Errno 28] No space left on device\n"
+    disk_full_error = "error: cannot show the table: OSError: [Errno 28] No space left on device\n"
     for command, code, said in (
         (f"{SWEEP} --help > /dev/full", 0, ""),
         (f"{SWEEP} --info | head -1 > /dev/null", 0, ""),
         (f"{SEEDSWEEP} --help > /dev/full", 0, ""),
         (f"{SEEDSWEEP} table | head -1 > /dev/null", 0, ""),
         (f"{SEEDSWEEP} table >&-", 0, ""),
-        (f"{SEEDSWEEP} table > /dev/full", 1, no_room),
+        (f"{SEEDSWEEP} table > /dev/full", 1, disk_full_error),
     ):
         ended, _, err = typed(command, made.directory, made.environment)
         assert (ended, err) == (code, said), command

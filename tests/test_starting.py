@@ -34,7 +34,7 @@ if __name__ == "__main__":
     print("said", flush=True)
     print("complained", file=sys.stderr)
     # As a sweep does before it starts workers; some of these set variables of the environment.
-    import seedsweep.sweeps, seedsweep.reuse, seedsweep.tracking.store
+    import seedsweep.sweeps.grid, seedsweep.runner.reuse, seedsweep.tracking.store
     worker = multiprocessing.get_context("spawn").Process(target=tell, args=("worker.json",))
     worker.start()
     worker.join()

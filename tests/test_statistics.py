@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from seedsweep.reporting.holm import holm, levels
-from seedsweep.reporting.statistics import over_seeds, prediction_interval, sample_std
+from seedsweep.reporting.statistics.holm import holm, levels
+from seedsweep.reporting.statistics.summary import over_seeds, prediction_interval, sample_std
 
 
 def two_values(mean, std):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from conftest import small_data, store_of
 
-from seedsweep.errors import Stopped
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.config.early_stopping import EarlyStoppingConfig, best_epoch
+from seedsweep.data.dataset import load
+from seedsweep.errors import TrialStopped
+from seedsweep.metrics import EpochMetrics, of_kept_weights, under_own_names
+from seedsweep.tracking.run_queries import find_sweep
 from seedsweep.training import checkpoints
-from seedsweep.training.checkpoints import Keeping
-from seedsweep.training.dataset import load
-from seedsweep.trials.record import EpochMetrics, of_kept_weights, under_own_names
-from seedsweep.trials.stopping import Stop, best_epoch
+from seedsweep.training.checkpoints import CheckpointConfig
 
 
 def history(*values):
@@ -29,9 +29,9 @@ def history(*values):
 )
 def test_patience_counts_epochs_without_a_better_one(values, ends):
     """Two of them, whatever lies between."""
-    assert Stop("patience", patience=2, warmup=0).is_out_of_patience(history(*values)) is ends
-    assert not Stop("patience", patience=2, warmup=9).is_out_of_patience(history(*values))
-    assert not Stop("none", patience=None, warmup=None).is_out_of_patience(history(*values))
+    assert EarlyStoppingConfig("patience", patience=2, warmup=0).is_out_of_patience(history(*values)) is ends
+    assert not EarlyStoppingConfig("patience", patience=2, warmup=9).is_out_of_patience(history(*values))
+    assert not EarlyStoppingConfig("none", patience=None, warmup=None).is_out_of_patience(history(*values))
 
 
 def test_of_equal_epochs_the_first_is_the_best():
@@ -41,14 +41,14 @@ def test_of_equal_epochs_the_first_is_the_best():
 
 def test_the_median_is_taken_at_the_same_epoch():
     """Of at least three finished trials; whoever is as good goes on."""
-    rule = Stop("median", patience=None, warmup=2)
+    rule = EarlyStoppingConfig("median", patience=None, warmup=2)
     others = [history(0.1, 0.2, 0.9), history(0.1, 0.4, 0.9), history(0.1, 0.6, 0.9)]
     assert rule.is_below_median(history(0.9, 0.3), others)
     assert not rule.is_below_median(history(0.0, 0.4), others)
     assert not rule.is_below_median(history(0.0), others)  # still warming up
     assert not rule.is_below_median(history(0.9, 0.3), others[:2])
     assert not rule.is_below_median(history(0.1, 0.1, 0.1, 0.1), others)  # nobody came so far
-    assert not Stop("none", patience=None, warmup=None).is_below_median(history(0.9, 0.3), others)
+    assert not EarlyStoppingConfig("none", patience=None, warmup=None).is_below_median(history(0.9, 0.3), others)
 
 
 def test_a_run_tells_the_metrics_of_the_weights_that_it_kept():
@@ -62,10 +62,10 @@ def test_a_run_tells_the_metrics_of_the_weights_that_it_kept():
 
 def test_the_rule_is_part_of_the_identity_only_where_it_changes_the_weights(compose):
     """A trial that others might have stopped, and did not, is the same as one that nobody looked at."""
-    from seedsweep.trials.identity import trial_id
+    from seedsweep.trials.fingerprint import fingerprint
 
     def identity(*overrides):
-        return trial_id(compose(*overrides).trial, dataset_sha256="d", versions={}, device="CPU")
+        return fingerprint(compose(*overrides).trial, dataset_sha256="d", versions={}, device="CPU")
 
     assert identity("stop=median") == identity("stop=none") == identity("stop=median", "stop.warmup=1")
     assert identity("stop=patience") != identity("stop=none")
@@ -75,7 +75,7 @@ def test_the_rule_is_part_of_the_identity_only_where_it_changes_the_weights(comp
 @pytest.mark.train
 def test_patience_keeps_the_best_weights_whatever_interrupts_it(tmp_path, compose):
     """The same as a trial that ends after the best epoch, bit by bit; and so after an interruption past it."""
-    from seedsweep.training import fit
+    from seedsweep.training import trainer
 
     recipe = [*small_data(tmp_path), "model=conv1", "model.batch_norm=true", "opt=adam", "opt.learning_rate=0.03"]
     rule = ["stop=patience", "stop.patience=2", "stop.warmup=0"]
@@ -84,21 +84,21 @@ def test_patience_keeps_the_best_weights_whatever_interrupts_it(tmp_path, compos
 
     def keeping(name, stop=lambda: False):
         (tmp_path / name).mkdir(exist_ok=True)
-        return Keeping("t", tmp_path / name / checkpoints.FILE_NAME, 1, stop)
+        return CheckpointConfig("t", tmp_path / name / checkpoints.FILE_NAME, 1, stop)
 
     epochs = []
-    kept = fit.train(patient, dataset, epochs.append, keeping("a"), None)
+    kept = trainer.train(patient, dataset, epochs.append, keeping("a"), None)
     assert kept.epochs == len(epochs) == kept.best_epoch + 2 < 12
     assert kept.best_epoch == best_epoch(epochs)
     short = compose(*recipe, f"epochs={kept.best_epoch}").trial
-    assert fit.train(short, dataset, lambda _: None, keeping("b"), None).weights_sha256 == kept.weights_sha256
+    assert trainer.train(short, dataset, lambda _: None, keeping("b"), None).weights_sha256 == kept.weights_sha256
     batches = -(-len(dataset.train) // patient.batch_size)
     left = iter(range((kept.best_epoch + 1) * batches))
-    with pytest.raises(Stopped):
-        fit.train(patient, dataset, lambda _: None, keeping("c", lambda: next(left, None) is None), None)
+    with pytest.raises(TrialStopped):
+        trainer.train(patient, dataset, lambda _: None, keeping("c", lambda: next(left, None) is None), None)
     start = checkpoints.read(tmp_path / "c" / checkpoints.FILE_NAME, "t", 12)
     assert start.epoch > kept.best_epoch
-    resumed = fit.train(patient, dataset, lambda _: None, keeping("c"), start)
+    resumed = trainer.train(patient, dataset, lambda _: None, keeping("c"), start)
     assert (resumed.weights_sha256, resumed.best_epoch) == (kept.weights_sha256, kept.best_epoch)
     np.testing.assert_array_equal(resumed.tested.predictions, kept.tested.predictions)
 

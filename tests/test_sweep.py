@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from conftest import ROOT, Shell, small_data, store_of
 
-from seedsweep.tracking.reading import find_sweep
-from seedsweep.training.dataset import load
-from seedsweep.trials.spec import setting_names
+from seedsweep.config.trial_config import setting_names
+from seedsweep.data.dataset import load
+from seedsweep.tracking.run_queries import find_sweep
 
 pytestmark = pytest.mark.train
 
@@ -25,7 +25,7 @@ SCRIPT = f"""
 import atexit
 import sys
 from pathlib import Path
-from seedsweep.cli import main
+from seedsweep.cli.sweep_command import main
 if __name__ == "__main__":
     atexit.register(lambda: Path("imported").write_text(" ".join(sys.modules), encoding="utf-8"))
     main(Path({str(ROOT / "conf")!r}))
@@ -134,7 +134,7 @@ def test_a_child_has_its_files_and_they_agree_with_its_metrics(swept):
     """The stored network gives the stored predictions, and those the stored accuracy."""
     import keras
 
-    from seedsweep.training.sources import read_mnist5k
+    from seedsweep.data.sources import read_mnist5k
 
     shell, _ = swept
     trial = find_sweep(store_of(shell.directory), None).trials[0]
@@ -221,16 +221,16 @@ def test_a_single_trial_that_diverges_is_one_line(sweep):
 
 def test_colour_and_raw_pixels_are_trained_on(shell, compose):
     """Own images in colour, as they are."""
-    from seedsweep.training import fit
-    from seedsweep.training.checkpoints import Keeping
+    from seedsweep.training import trainer
+    from seedsweep.training.checkpoints import CheckpointConfig
 
     x = np.random.default_rng(0).integers(0, 256, size=(90, 7, 9, 3), dtype=np.uint8)
     path = shell.directory / "own.npz"
     np.savez(path, x_train=x, y_train=np.arange(90) % 3)
     recipe = ["data=npz", f"data.path={path}", "data.scale=raw", "model=conv1", "epochs=1", "batch_size=9"]
     trial = compose(*recipe).trial
-    keeping = Keeping("t", shell.directory / "checkpoint", 1, lambda: False)
-    trained = fit.train(trial, load(trial.data), lambda _: None, keeping, None)
+    keeping = CheckpointConfig("t", shell.directory / "checkpoint", 1, lambda: False)
+    trained = trainer.train(trial, load(trial.data), lambda _: None, keeping, None)
     assert trained.tested.predictions.shape == (18,)
 
 

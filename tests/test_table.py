@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from seedsweep.reporting.formats import FORMATS, latex_text, markdown_text, spreadsheet_text
-from seedsweep.reporting.statistics import Summary, summarize
-from seedsweep.reporting.table import table_of
-from seedsweep.trials.record import SearchRecord, SweepRecord, TrialRecord
+from seedsweep.reporting.statistics.summary import Summary, summarize
+from seedsweep.reporting.tables.builder import table_of
+from seedsweep.reporting.tables.formats import FORMATS, latex_text, markdown_text, spreadsheet_text, to_markdown
+from seedsweep.trials.records import SearchRecord, SweepRecord, TrialRecord
 
 SETTINGS = {
     "model.name": "conv3",
@@ -79,7 +79,7 @@ def test_the_mean_lies_in_its_interval(values):
 def test_seeds_that_agree_have_no_interval():
     """Two seeds can get the same number of images right by chance; the table shows none and says why."""
     rows = [trial(0.99, seed=seed, **{"opt.name": name}) for name in ("sgd", "adam") for seed in (1, 2)]
-    markdown = table(*rows, trial(0.985, seed=1), trial(0.987, seed=2)).markdown()
+    markdown = to_markdown(table(*rows, trial(0.985, seed=1), trial(0.987, seed=2)))
     assert "99.00 ± 0.00 |" in markdown
     assert "99.00 to 99.00" not in markdown
     assert "Seeds that agree to the last image have no interval" in markdown
@@ -175,12 +175,12 @@ def test_a_part_of_a_sweep_has_the_names_of_the_whole():
 def test_equal_accuracies_always_stand_in_the_same_order():
     """The same sweep gives the same table, whichever trial ended first."""
     one, other = trial(0.9), trial(0.9, **{"opt.name": "sgd"})
-    assert table(one, other).markdown() == table(other, one).markdown()
+    assert to_markdown(table(one, other)) == to_markdown(table(other, one))
 
 
 def test_markdown_shows_spread_and_interval_only_where_there_are_seeds():
     """N = 1 prints no interval and says why."""
-    single, several = table(trial(0.9)).markdown(), table(trial(0.7), trial(0.71, seed=2)).markdown()
+    single, several = to_markdown(table(trial(0.9))), to_markdown(table(trial(0.7), trial(0.71, seed=2)))
     assert "| 90.00 |" in " ".join(single.split())
     assert "95 % CI" not in single
     assert "one seed says nothing about the spread" in single

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 from test_table import table, trial
 
-from seedsweep.errors import BadInput
-from seedsweep.reporting.formats import FORMATS
-from seedsweep.reporting.table import table_of
-from seedsweep.trials.record import SweepRecord
+from seedsweep.errors import UserError
+from seedsweep.reporting.tables.builder import table_of
+from seedsweep.reporting.tables.formats import FORMATS, to_markdown
+from seedsweep.trials.records import SweepRecord
 
 ADAM, SGD = (0.98, 0.97, 0.99), (0.95, 0.955, 0.965)
 IMAGES = 1000
@@ -57,7 +57,7 @@ def test_the_difference_to_the_best_is_a_paired_t_test():
 
 def test_a_reader_sees_the_verdict():
     """Difference, interval and verdict in one cell; which comparisons p allows for, below."""
-    text = table(*TWO).markdown()
+    text = to_markdown(table(*TWO))
     assert cells(text, "adam")[:5] == ["adam", "3", "98.00 ± 1.00", "95.52 to 100.00", "best"]
     against, p = cells(text, "sgd")[4:6]
     assert against.startswith("-2.33 (-4.23 to -0.44) worse")
@@ -73,11 +73,11 @@ def test_a_reader_sees_what_only_many_comparisons_leave_open():
         for place in range(7)
         for trial in seeds([0.9 - place * step for step in steps], batch_size=str(100 + place))
     ]
-    text = table(*rows).markdown()
+    text = to_markdown(table(*rows))
     assert cells(text, "batch_size=100")[4] == "best"
     assert cells(text, "batch_size=101")[4] == "-1.00 (-1.25 to -0.75) unclear"
     assert "Unclear: the interval, which is about this one difference only, excludes 0" in text
-    assert "Unclear" not in table(*TWO).markdown()
+    assert "Unclear" not in to_markdown(table(*TWO))
 
 
 def test_known_answers_bring_the_images_noise_in():
@@ -87,7 +87,7 @@ def test_known_answers_bring_the_images_noise_in():
     assert best.new_images.low < best.test.mean < best.new_images.high
     assert best.new_images.n_images == IMAGES
     assert other.against.noise == "seeds and images"
-    text = made.markdown()
+    text = to_markdown(made)
     assert "… with new images" in text
     assert "paired by seed and test image" in text
 
@@ -99,9 +99,9 @@ def test_a_row_without_answers_leaves_seeds_as_the_only_noise():
     noises = {row.variant: row.against.noise for row in made.rows if row.against}
     assert noises == {"sgd": "seeds", "adamw": "seeds and images"}
     assert next(row.new_images for row in made.rows if row.variant == "sgd") is None
-    assert "a difference may be another: sgd." in made.markdown()
-    assert "Only seeds count as noise" in table(*TWO).markdown()
-    assert "Only seeds count as noise" not in table_of(sweep_of(TWO), answers).markdown()
+    assert "a difference may be another: sgd." in to_markdown(made)
+    assert "Only seeds count as noise" in to_markdown(table(*TWO))
+    assert "Only seeds count as noise" not in to_markdown(table_of(sweep_of(TWO), answers))
 
 
 def test_a_lost_answer_does_not_make_a_row_worse():
@@ -110,7 +110,7 @@ def test_a_lost_answer_does_not_make_a_row_worse():
     other = made.rows[1].against
     assert (other.noise, other.seeds) == ("seeds and images", 2)
     assert other.difference == pytest.approx((0.95 + 0.965 - 0.98 - 0.99) / 2)
-    assert "Differences are over the seeds for which the answers of both rows are known." in made.markdown()
+    assert "Differences are over the seeds for which the answers of both rows are known." in to_markdown(made)
 
 
 def elsewhere(trials):
@@ -124,7 +124,7 @@ def test_rows_with_other_test_images_are_not_compared():
     assert [row.against is not None for row in made.rows] == [False, True, False]
     assert made.rows[2].new_images is not None
     assert made.family == 1
-    assert "Not compared, for fewer than two common seeds or other test images: adam" in made.markdown()
+    assert "Not compared, for fewer than two common seeds or other test images: adam" in to_markdown(made)
     grid = [*seeds(ADAM), *seeds(SGD, **{"opt.name": "sgd"})]
     both = table_of(sweep_of([*grid, *elsewhere([replace(one) for one in grid])]), answers)
     assert both.effects.effects == ()
@@ -141,7 +141,7 @@ def test_a_row_that_cannot_be_compared_is_no_baseline():
     made = table(*TWO, trial(0.995, **{"opt.name": "nadam"}))
     assert made.rows[0].variant == "nadam"
     assert made.baseline == "adam"
-    text = made.markdown()
+    text = to_markdown(made)
     assert cells(text, "adam")[4] == "best"
     assert "worse" in cells(text, "sgd")[4]
     assert "Not compared, for fewer than two common seeds or other test images: nadam" in text
@@ -151,14 +151,14 @@ def test_differences_over_common_seeds_are_said_to_be():
     """A row that lacks a seed is compared on the others."""
     made = table(*seeds(ADAM), *seeds(SGD[:2], **{"opt.name": "sgd"}))
     assert made.rows[1].against.difference == pytest.approx((0.95 + 0.955 - 0.98 - 0.97) / 2)
-    assert "a difference is over those that both rows have" in made.markdown()
+    assert "a difference is over those that both rows have" in to_markdown(made)
 
 
 def test_nothing_is_compared_with_single_seeds():
     """No row is called the best, and none tied with it."""
     made = table(trial(0.9), trial(0.8, **{"opt.name": "sgd"}))
     assert made.baseline is None
-    assert "Against" not in made.markdown()
+    assert "Against" not in to_markdown(made)
 
 
 def test_nobody_asks_for_the_answers_of_a_single_seed():
@@ -182,13 +182,13 @@ def test_a_named_baseline_with_one_seed_compares_nothing():
     """Which is said."""
     made = table_of(sweep_of([*TWO, trial(0.995, **{"opt.name": "nadam"})]), baseline="nadam")
     assert made.baseline is None
-    assert "Nothing is compared: no row has two seeds" in made.markdown()
+    assert "Nothing is compared: no row has two seeds" in to_markdown(made)
 
 
 def test_equal_differences_are_shown_without_a_verdict():
     """The difference is known; how much it varies is not."""
     made = table(*seeds((0.98, 0.96)), *seeds((0.97, 0.95), **{"opt.name": "sgd"}))
-    text = made.markdown()
+    text = to_markdown(made)
     assert cells(text, "sgd")[4] == "-1.00"
     assert "Every seed has the same difference" in text
     assert "Not compared" not in text
@@ -204,7 +204,7 @@ def test_rows_that_lost_their_worst_seeds_are_not_compared():
     row = next(row for row in made.rows if row.is_selected)
     assert row.test.mean == pytest.approx(0.9965)
     assert (row.test.low, row.is_baseline) == (None, False)
-    text = made.markdown()
+    text = to_markdown(made)
     assert f"have no intervals and are not compared: {row.variant}." in text
     grid = table(*GRID, stopped(4))
     assert "stopped for being worse" in grid.effects.reason
@@ -213,10 +213,10 @@ def test_rows_that_lost_their_worst_seeds_are_not_compared():
 def test_survivors_are_called_so():
     """A mean over the seeds that did not diverge."""
     failed = replace(trial(0.1, 4), status="failed", tags={**trial(0.1).tags, "failure": "Diverged: the loss is nan"})
-    assert (
-        "Means over the seeds that did not fail, which may be the lucky ones: adam." in table(*TWO, failed).markdown()
+    assert "Means over the seeds that did not fail, which may be the lucky ones: adam." in to_markdown(
+        table(*TWO, failed)
     )
-    assert "lucky" not in table(*TWO).markdown()
+    assert "lucky" not in to_markdown(table(*TWO))
 
 
 def test_where_the_best_was_looked_for_is_said():
@@ -231,16 +231,16 @@ def test_where_the_best_was_looked_for_is_said():
 def test_other_hardware_is_said():
     """And which row had which can be read."""
     made = table(*seeds(ADAM, {"hardware": "A"}), *seeds(SGD, {"hardware": "B"}, **{"opt.name": "sgd"}))
-    assert "Not all trials were trained on the same hardware" in made.markdown()
+    assert "Not all trials were trained on the same hardware" in to_markdown(made)
     assert [line["hardware"] for line in csv.DictReader(io.StringIO(FORMATS["csv"](made)))] == ["A", "B"]
-    assert "same hardware" not in table(*TWO).markdown()
+    assert "same hardware" not in to_markdown(table(*TWO))
 
 
 def test_a_baseline_can_be_named():
     """By its beginning too; then fewer comparisons are allowed for."""
     made = table_of(sweep_of([*TWO, *seeds((0.90, 0.91, 0.93), **{"opt.name": "adamw"})]), baseline="sg")
     assert (made.baseline, made.baseline_is_best) == ("sgd", False)
-    text = made.markdown()
+    text = to_markdown(made)
     assert cells(text, "sgd")[4] == "baseline"
     assert "better" in cells(text, "adam ")[4]
     assert "Differences are to 'sgd'" in text
@@ -251,7 +251,7 @@ def test_a_baseline_can_be_named():
 @pytest.mark.parametrize(("wanted", "what"), [("sdg", "no variant 'sdg'"), ("ada", "2 variants begin with 'ada'")])
 def test_a_baseline_that_is_not_there_is_refused(wanted, what):
     """With a name that is."""
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(UserError) as refused:
         table_of(sweep_of([*TWO, *seeds(SGD, **{"opt.name": "adamw"})]), baseline=wanted)
     assert refused.value.what == what
     assert "--baseline '" in refused.value.fix
@@ -263,7 +263,7 @@ def test_reported_values_are_set_beside_ours():
     (row,) = table(*seeds(ADAM, tags)).rows
     assert row.variant == "k: a CNN"
     assert [(found.percent, found.inside) for found in row.reported] == [(93.04, True), (93.02, False)]
-    text = table(*seeds(ADAM, tags)).markdown()
+    text = to_markdown(table(*seeds(ADAM, tags)))
     assert "93.04 inside, 93.02 outside" in text
     assert cells(text, "k")[-1] == "old"
     assert "Sources: k: a book." in text
@@ -331,11 +331,11 @@ def test_a_full_grid_says_what_one_setting_is_worth():
     made = table(*GRID)
     worth = {effect.factors: round(100 * effect.value, 2) for effect in made.effects.effects}
     assert worth == {("model.name",): 1.0, ("opt.name",): 4.0, ("model.name", "opt.name"): -2.0}
-    text = made.markdown()
+    text = to_markdown(made)
     assert cells(text, "opt: sgd → adam")[1] == "+4.00"
     assert cells(text, "model: conv3 → conv4 and opt: sgd → adam")[1] == "-2.00"
     assert "the sum of both, over seeds 1, 2, 3:" in text
-    assert "the sum of both, over seeds 1, 2:" in table(*GRID[:-1]).markdown()
+    assert "the sum of both, over seeds 1, 2:" in to_markdown(table(*GRID[:-1]))
 
 
 def test_no_grid_has_no_effects_and_says_why():
@@ -343,8 +343,8 @@ def test_no_grid_has_no_effects_and_says_why():
     assert table(*TWO).effects.reason == "no grid of two settings or more"
     holed = table(*GRID[:-3])
     assert holed.effects.reason.startswith("1 of 4 combinations is missing")
-    assert "What one setting is worth is not said: 1 of 4 combinations is missing" in holed.markdown()
-    assert "Worth" not in holed.markdown()
+    assert "What one setting is worth is not said: 1 of 4 combinations is missing" in to_markdown(holed)
+    assert "Worth" not in to_markdown(holed)
 
 
 def test_every_format_has_the_comparison():

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedsweep.trials.typed import spell
-from seedsweep.trials.variants import Told, name_variants, variant_key
+from seedsweep.config.overrides import format_override
+from seedsweep.trials.variants import VariantKey, name_variants, variant_key
 
 IMAGES = "ab" * 32
 
 
 def names(compose, *rows):
-    return name_variants([Told(compose(*row.split()).trial.settings(), IMAGES) for row in rows])
+    return name_variants([VariantKey(compose(*row.split()).trial.settings(), IMAGES) for row in rows])
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ CELLS = [dict(zip(AXES, values, strict=True)) for values in itertools.product(*A
 @given(st.lists(st.sampled_from(CELLS), min_size=1, max_size=20))
 def test_two_trials_share_a_name_exactly_when_they_are_one_variant(cells):
     """For any set of trials at all."""
-    trials = [Told(cell, IMAGES) for cell in cells]
+    trials = [VariantKey(cell, IMAGES) for cell in cells]
     named = name_variants(trials)
     for (one, one_name), (other, other_name) in itertools.combinations(zip(trials, named, strict=True), 2):
         assert (one_name == other_name) == (variant_key(one) == variant_key(other))
@@ -65,9 +65,13 @@ def test_two_trials_share_a_name_exactly_when_they_are_one_variant(cells):
 def test_other_images_are_another_variant_and_other_paths_are_not(compose):
     """One file under two paths is one variant; two files are two, told by their paths."""
     a, b, c = (compose("data=npz", f"data.path={path}").trial.settings() for path in ("a.npz", "./a.npz", "b.npz"))
-    assert name_variants([Told(a, "11"), Told(b, "11")]) == ["conv3 · adam", "conv3 · adam"]
-    assert name_variants([Told(a, "11"), Told(b, "11"), Told(c, "22")]) == ["path=a.npz", "path=a.npz", "path=b.npz"]
-    assert variant_key(Told(a, "11")) == variant_key(Told(b, "11")) != variant_key(Told(c, "22"))
+    assert name_variants([VariantKey(a, "11"), VariantKey(b, "11")]) == ["conv3 · adam", "conv3 · adam"]
+    assert name_variants([VariantKey(a, "11"), VariantKey(b, "11"), VariantKey(c, "22")]) == [
+        "path=a.npz",
+        "path=a.npz",
+        "path=b.npz",
+    ]
+    assert variant_key(VariantKey(a, "11")) == variant_key(VariantKey(b, "11")) != variant_key(VariantKey(c, "22"))
 
 
 @pytest.mark.parametrize(
@@ -84,4 +88,4 @@ def test_other_images_are_another_variant_and_other_paths_are_not(compose):
 )
 def test_values_are_spelled_as_they_are_typed(value, text):
     """What stands in a name can be typed on the command line."""
-    assert spell(value) == text
+    assert format_override(value) == text

@@ -1,17 +1,17 @@
 """Every error that seedsweep raises on purpose. Not here: how they are shown, see `cli`.
 
 SeedsweepError
-├── BadInput            what a user typed or handed over cannot be used; exit code 2, nothing was started
+├── UserError           what a user typed or handed over cannot be used; exit code 2, nothing was started
 ├── SweepInterrupted    somebody pressed Ctrl-C; exit code 130 (the launcher raises LaunchInterrupted)
 ├── TrialsFailed        the sweep ended and some of its trials failed; exit code 1
 ├── SearchFailed        what proposes a sweep's trials failed; exit code 1
-├── CannotWrite         results cannot be kept where they should be; exit code 1
+├── WriteError          results cannot be kept where they should be; exit code 1
 └── TrialError          one trial cannot end well; its siblings go on
-    ├── Diverged        its loss is no longer a finite number; never tried again
+    ├── NonFiniteLoss   its loss is no longer a finite number; never tried again
     ├── TrialCrashed    anything else that it raised
     ├── TimedOut        it took longer than it may
-    ├── Stopped         it was asked to stop, and has
-    ├── Outdone         the other trials of its sweep were better: it ended early, and did not fail
+    ├── TrialStopped    it was asked to stop, and has
+    ├── TrialPruned     the other trials of its sweep were better: it ended early, and did not fail
     └── Retryable       nothing is wrong with the trial itself: it is tried again
         ├── WorkerDied  the process that ran it is gone
         └── OutOfMemory memory did not suffice beside what else was in it
@@ -32,7 +32,7 @@ class SeedsweepError(Exception):
     """The root of this project's errors."""
 
 
-class BadInput(SeedsweepError):
+class UserError(SeedsweepError):
     """Something that a user typed, or a file that a user named, cannot be used.
 
     Args:
@@ -49,14 +49,14 @@ class BadInput(SeedsweepError):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the keyword arguments when the error travels between processes."""
-        return _rebuild_bad_input, (self.what, self.where, self.fix)
+        return _rebuild_user_error, (self.what, self.where, self.fix)
 
     def __str__(self) -> str:
         return f"error: {self.what} ({self.where})\nfix: {self.fix}"
 
 
-def _rebuild_bad_input(what: str, where: str, fix: str) -> BadInput:
-    return BadInput(what, where=where, fix=fix)
+def _rebuild_user_error(what: str, where: str, fix: str) -> UserError:
+    return UserError(what, where=where, fix=fix)
 
 
 class SweepInterrupted(SeedsweepError):
@@ -95,7 +95,7 @@ class SearchFailed(SeedsweepError):
     """What proposes the trials of a sweep failed, or its record is another search's."""
 
 
-class CannotWrite(SeedsweepError):
+class WriteError(SeedsweepError):
     """Results cannot be kept where they should be.
 
     Args:
@@ -116,7 +116,7 @@ class TrialError(SeedsweepError):
     """One trial cannot end well."""
 
 
-class Diverged(TrialError):
+class NonFiniteLoss(TrialError):
     """The training loss of a trial became NaN or infinite.
 
     Args:
@@ -145,7 +145,7 @@ class TimedOut(TrialError):
     """A trial took longer than `timeout` allows; its process was killed."""
 
 
-class Outdone(TrialError):
+class TrialPruned(TrialError):
     """A trial was stopped because the others of its sweep were better at the same epoch.
 
     Args:
@@ -162,7 +162,7 @@ class Outdone(TrialError):
         return f"stopped after epoch {self.epoch}, where half of the finished trials were better"
 
 
-class Stopped(TrialError):
+class TrialStopped(TrialError):
     """A trial was asked to stop, and has written its checkpoint."""
 
 
@@ -206,6 +206,8 @@ def reason(error: BaseException) -> str:
     lines = [line for line in str(error).strip().splitlines() if line and line != "Graph execution error:"]
     if isinstance(error, TrialCrashed | OutOfMemory):
         return lines[0]  # which names the error that it stands for
-    if isinstance(error, BadInput | CannotWrite):
+    if isinstance(error, UserError | WriteError):
         return error.what
+    if isinstance(error, NonFiniteLoss):
+        return f"Diverged: {error}"  # as it stands in tables and in the tag `failure`
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -13,19 +13,19 @@ import pytest
 from conftest import ENVIRONMENT, store_of
 from servers import free_port, mlflow_server
 
-from seedsweep.tracking.answers import AnswerReader
-from seedsweep.tracking.reading import find_sweep
+from seedsweep.tracking.predictions import PredictionReader
+from seedsweep.tracking.run_queries import find_sweep
 
 WRITER = """
 import sys
 import time
 from pathlib import Path
-from seedsweep.tracking.delivery import Courier
+from seedsweep.tracking.journal_uploader import Courier
 from seedsweep.tracking.journal import Journal
-from seedsweep.tracking.settling import settle
+from seedsweep.tracking.recovery import settle
 from seedsweep.tracking.store import open_store
-from seedsweep.tracking.writing import TrialWriter
-from seedsweep.trials.record import EpochMetrics
+from seedsweep.tracking.trial_logger import TrialWriter
+from seedsweep.metrics import EpochMetrics
 
 directory, number, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store = open_store(f"sqlite:///{directory}/mlflow.db", "seedsweep")
@@ -160,7 +160,7 @@ def test_a_server_that_goes_away(sweep, tmp_path, full, tally):
         assert "the store does not answer" in trying.output
         store = store_of(trying.directory, uri)
         # Its files come over the network, too.
-        assert len(AnswerReader(store).read(find_sweep(store, None).trials[0]).label) > 0
+        assert len(PredictionReader(store).read(find_sweep(store, None).trials[0]).label) > 0
     tally(f"MLflow server away for {away} s", 1, 1)
 
 

@@ -17,9 +17,10 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from seedsweep.trials import ownership
-from seedsweep.trials.files import files_below
-from seedsweep.trials.record import JOURNAL, of_kept_weights
+from seedsweep.metrics import of_kept_weights
+from seedsweep.system import file_lock
+from seedsweep.system.files import walk_files
+from seedsweep.trials.records import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ _FILES = "artifacts"
 
 
 @dataclass(frozen=True)
-class Delivered:
+class UploadCursor:
     """How much of the journal with this key the store has: its first `size` bytes, as this run."""
 
     run_id: str | None = None
@@ -38,7 +39,7 @@ class Delivered:
     key: str = ""
 
 
-class Outbox:
+class JournalReader:
     """The journal in a directory, as whoever delivers it sees it: one process at a time, the writer or another.
 
     Each line is one entry, a mapping with one of these keys:
@@ -91,18 +92,18 @@ class Outbox:
         return turns[-1].get("end") if turns else None
 
     @property
-    def delivered(self) -> Delivered:
+    def delivered(self) -> UploadCursor:
         """How much the store has."""
         try:
-            known = Delivered(**json.loads((self.directory / _DELIVERED).read_text(encoding="utf-8")))
+            known = UploadCursor(**json.loads((self.directory / _DELIVERED).read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
-            return Delivered()  # at the worst it is told again what it knows
-        return known if known.key == self.key and known.size <= self.size else Delivered()
+            return UploadCursor()  # at the worst it is told again what it knows
+        return known if known.key == self.key and known.size <= self.size else UploadCursor()
 
     def note_delivered(self, run_id: str, size: int) -> None:
         """Remember how much the store has."""
         unfinished = self.directory / f"{_DELIVERED}.unfinished"
-        unfinished.write_text(json.dumps(asdict(Delivered(run_id, size, self.key))), encoding="utf-8")
+        unfinished.write_text(json.dumps(asdict(UploadCursor(run_id, size, self.key))), encoding="utf-8")
         unfinished.replace(self.directory / _DELIVERED)
 
     def clear(self) -> None:
@@ -118,17 +119,17 @@ class Outbox:
         self._path.replace(self._path.with_suffix(f".{self.key}"))
 
 
-def outboxes_of(directory: Path, parent_run_id: str) -> list[Outbox]:
+def outboxes_of(directory: Path, parent_run_id: str) -> list[JournalReader]:
     """Return the journals below a directory that belong to a sweep's trials; others may be at work there."""
-    found = [Outbox(path.parent) for path in sorted(files_below(directory)) if path.name == JOURNAL]
+    found = [JournalReader(path.parent) for path in sorted(walk_files(directory)) if path.name == JOURNAL]
     return [outbox for outbox in found if outbox.exists and outbox.starts[0]["owner"].startswith(f"{parent_run_id}/")]
 
 
-class Journal(Outbox):
+class Journal(JournalReader):
     """The journal in a directory, open for writing; by one process at a time.
 
     Raises:
-        CannotWrite: another process has it open.
+        WriteError: another process has it open.
         OSError: the directory cannot be written to.
     """
 
@@ -137,7 +138,7 @@ class Journal(Outbox):
         directory.mkdir(parents=True, exist_ok=True)
         self._lines = self._path.open("ab")
         self._writing = threading.Lock()
-        ownership.lock(self._lines)
+        file_lock.lock(self._lines)
         # Whoever was killed in mid-sentence leaves half a line.
         entries = self.entries()
         self._lines.truncate(entries[-1]["ends_at"] if entries else 0)

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from seedsweep.errors import BadInput
-from seedsweep.trials.typed import override
+from seedsweep.config.overrides import override
+from seedsweep.errors import UserError
 
 WHERE = "tracking.uri"
 # Options of a URI that Python's driver for SQLite has and that leave a database on the disk.
@@ -24,7 +24,7 @@ def sqlite_file(uri: str) -> Path | None:
     """Return the absolute path of the SQLite database that a URI names, or None where it names a server.
 
     Raises:
-        BadInput: it is a SQLite URI that names no file.
+        UserError: it is a SQLite URI that names no file.
 
     Example:
         >>> sqlite_file("sqlite:////home/ada/my%20exp/mlflow.db")
@@ -34,16 +34,16 @@ def sqlite_file(uri: str) -> Path | None:
         return None
     parts = _SQLITE.fullmatch(uri)
     if parts is None:
-        raise BadInput(f"cannot read the URI {uri}", where=WHERE, fix="tracking.uri=sqlite:///mlflow.db")
+        raise UserError(f"cannot read the URI {uri}", where=WHERE, fix="tracking.uri=sqlite:///mlflow.db")
     path, options = unquote(parts["path"] or ""), parts["options"]
     if path in ("", ":memory:"):
         what = f"{uri} is a database in memory, which is gone when the command ends"
-        raise BadInput(what, where=WHERE, fix="tracking.uri=sqlite:///mlflow.db")
+        raise UserError(what, where=WHERE, fix="tracking.uri=sqlite:///mlflow.db")
     is_known = options is None or all(part.partition("=")[0] in _OPTIONS for part in options.split("&"))
     if path.startswith("file:") or not is_known:
         meant = path.removeprefix("file:") if path.startswith("file:") else f"{path}?{options}"
         what = f"{uri} has options that a store cannot have; a question mark in a file's name is written %3F"
-        raise BadInput(what, where=WHERE, fix=override(WHERE, _uri(meant)))
+        raise UserError(what, where=WHERE, fix=override(WHERE, _uri(meant)))
     return Path(path).absolute()
 
 

@@ -24,11 +24,11 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from seedsweep.errors import BadInput
-from seedsweep.tracking import databases
+from seedsweep.config.overrides import shell_word
+from seedsweep.errors import UserError
+from seedsweep.tracking import sqlite_checks
 from seedsweep.tracking.locations import local_path, sqlite_file, sqlite_uri
-from seedsweep.tracking.moved import follow, former_home, present
-from seedsweep.trials.typed import shell_word
+from seedsweep.tracking.moved_projects import follow, former_home, present
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ class Store:
         """The experiment's id; the experiment is made when it is not there.
 
         Raises:
-            BadInput: it was deleted.
+            UserError: it was deleted.
         """
         found = self.find_experiment()
         if found is None:
@@ -113,11 +113,11 @@ class Store:
         """Return the experiment, or None where there is none of this name.
 
         Raises:
-            BadInput: it was deleted: MLflow would find it, and refuse all that is written to it.
+            UserError: it was deleted: MLflow would find it, and refuse all that is written to it.
         """
         found = self.client.get_experiment_by_name(self.experiment)
         if found is not None and found.lifecycle_stage == LifecycleStage.DELETED:
-            raise BadInput(
+            raise UserError(
                 f"the experiment '{self.experiment}' was deleted in MLflow",
                 where="tracking.experiment",
                 fix=self.command(f"experiments restore --experiment-id {found.experiment_id}"),
@@ -153,7 +153,7 @@ class Store:
         """Close all connections; a database in a file is one file then, which can be copied, and read by anybody."""
         if self.file is not None:
             self._database.engine.dispose()
-            databases.leave_one_file(self.file)
+            sqlite_checks.leave_one_file(self.file)
 
 
 def _open_database(file: Path, uri: str) -> SqlAlchemyStore:
@@ -170,21 +170,21 @@ def open_store(uri: str | None, experiment: str) -> Store:
         experiment: the experiment's name.
 
     Raises:
-        BadInput: it cannot be opened or written to.
+        UserError: it cannot be opened or written to.
     """
     store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
     try:
         with _alone(store):
             if store.file is not None:
-                databases.check_writable(store.file)
-                databases.check_content(store.file)
+                sqlite_checks.check_writable(store.file)
+                sqlite_checks.check_content(store.file)
                 _create(store.file)
                 follow(store.file)
             location = local_path(store.client.get_experiment(store.experiment_id).artifact_location)
             if location is not None:
-                databases.probe(location)
+                sqlite_checks.probe(location)
             if store.file is not None:
-                databases.let_readers_in(store.file)
+                sqlite_checks.let_readers_in(store.file)
     except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError) as error:
         raise unusable(store.uri, error) from error
     return store
@@ -201,12 +201,12 @@ def _create(file: Path) -> None:
     unfinished.replace(file)
 
 
-def unusable(uri: str, error: Exception) -> BadInput:
+def unusable(uri: str, error: Exception) -> UserError:
     """Build the error for a store that does not open."""
     lines = str(error).strip().splitlines()
     fix = "tracking.uri=sqlite:///mlflow.db, or the address of an MLflow server that runs"
     status = next((known for known in _AT_THE_DOOR if f"error code {known}" in str(error)), 0)
-    return BadInput(
+    return UserError(
         f"cannot use the store {uri}: {lines[0] if lines else type(error).__name__}",
         where="tracking.uri",
         fix=_AT_THE_DOOR.get(status, fix),
@@ -259,26 +259,26 @@ def existing_store(uri: str | None, experiment: str, scratch: Path | None = None
             directory whose last writer was killed.
 
     Raises:
-        BadInput: there is no such database or experiment.
+        UserError: there is no such database or experiment.
     """
     try:
         store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
-        databases.check_form(store.uri)
+        sqlite_checks.check_form(store.uri)
         file = store.file
         missing = file is not None and not (file.exists() and file.stat().st_size)
         if file is not None and not missing:
-            if scratch is not None and not databases.can_be_opened(file):
-                copy = databases.copy(file, scratch)
+            if scratch is not None and not sqlite_checks.can_be_opened(file):
+                copy = sqlite_checks.copy(file, scratch)
                 store, file = Store(sqlite_uri(copy), experiment, copied_from=file), copy
-            databases.check_content(file)
+            sqlite_checks.check_content(file)
         missing = missing or store.find_experiment() is None
-    except (BadInput, MlflowException, OSError, SQLAlchemyError) as error:
-        told = error if isinstance(error, BadInput) else unusable(store.uri, error)
+    except (UserError, MlflowException, OSError, SQLAlchemyError) as error:
+        told = error if isinstance(error, UserError) else unusable(store.uri, error)
         where = told.where.replace("tracking.", "--")
         fix = told.fix.replace("tracking.uri=", "--uri ").replace("tracking.experiment=", "--experiment ")
-        raise BadInput(told.what, where=where, fix=fix) from error
+        raise UserError(told.what, where=where, fix=fix) from error
     if missing:
-        raise BadInput(
+        raise UserError(
             f"no sweep has been written to the experiment '{experiment}' of {store.shown}",
             where="--uri, --experiment",
             fix="python sweep.py -m model=conv3,conv4 opt=sgd,adam, or the directory in which it ran",

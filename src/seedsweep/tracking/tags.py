@@ -1,6 +1,6 @@
 """The names under which runs tell of themselves; other tools rely on some of them, see docs/mlflow.md."""
 
-from seedsweep.trials.record import SEARCH_PLACES
+from seedsweep.config.run_config import SEARCH_PLACES
 
 PARENT_TAG = "mlflow.parentRunId"
 # On every run that a table can be made of: a sweep's parent, or a trial that has none.

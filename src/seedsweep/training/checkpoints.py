@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seedsweep.trials.record import EpochMetrics
+from seedsweep.metrics import EpochMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -55,7 +55,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CheckpointConfig:
     """How a trial's state is kept.
 
     Attributes:

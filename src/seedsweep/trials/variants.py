@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seedsweep.trials.typed import spell
+from seedsweep.config.overrides import format_override
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ Key = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Told:
+class VariantKey:
     """What the name of a trial's variant is made from.
 
     Attributes:
@@ -37,9 +37,9 @@ class Told:
     row: str = ""
 
 
-def variant_key(trial: Told) -> Key:
+def variant_key(trial: VariantKey) -> Key:
     """Return what trials of one variant share: the row, the images, and every setting but the seed."""
-    shared = [(key, spell(value)) for key, value in trial.settings.items() if key not in _NOT_SHARED]
+    shared = [(key, format_override(value)) for key, value in trial.settings.items() if key not in _NOT_SHARED]
     return (*sorted(shared), ("data", trial.images), ("row", trial.row))
 
 
@@ -63,7 +63,7 @@ class Variant:
     places: tuple[int, ...]
 
 
-def variants_of(trials: Sequence[Told]) -> list[Variant]:
+def variants_of(trials: Sequence[VariantKey]) -> list[Variant]:
     """Fold trials into variants, each named by what differs among them, and by nothing else.
 
     A group's name stands alone ("conv3 · adam") when it differs. Another setting stands as
@@ -77,7 +77,7 @@ def variants_of(trials: Sequence[Told]) -> list[Variant]:
     path: dict[str, str] = {}
     folded: dict[Key, list[int]] = {}
     for place, trial in enumerate(trials):
-        path.setdefault(trial.images, spell(trial.settings.get("data.path")))
+        path.setdefault(trial.images, format_override(trial.settings.get("data.path")))
         folded.setdefault(variant_key(trial), []).append(place)
     rows: dict[str, list[Key]] = {}
     for key, places in folded.items():
@@ -93,7 +93,7 @@ def variants_of(trials: Sequence[Told]) -> list[Variant]:
     return [found[key] for key in folded]
 
 
-def name_variants(trials: Sequence[Told]) -> list[str]:
+def name_variants(trials: Sequence[VariantKey]) -> list[str]:
     """Return the name of each trial's variant, in the given order; see `variants_of`."""
     names = {place: variant.name for variant in variants_of(trials) for place in variant.places}
     return [names[place] for place in range(len(trials))]

@@ -1,0 +1,1 @@
+"""The command lines: sweep.py's, and `python -m seedsweep`."""

@@ -1,0 +1,1 @@
+"""Composed configs, checked and frozen. Not here: composing them, which Hydra does."""

@@ -1,0 +1,1 @@
+"""Running a job as Hydra runs it."""

@@ -1,0 +1,1 @@
+"""The comparison table: rows, words around it, formats."""

@@ -1,0 +1,88 @@
+"""One trial, wired: settings → slot → data → identity → reuse or training → its run → objective.
+
+Not here: several trials, see `sweeps`; the command line, see `cli`.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.hydra_config import HydraConfig
+
+from seedsweep.config.named_rows import current_row
+from seedsweep.config.reproduce import reproduce_command
+from seedsweep.config.run_config import read_config
+from seedsweep.errors import (
+    TrialError,
+)
+from seedsweep.launchers.resources import enter_first_slot
+from seedsweep.runner.run_metadata import build_run_metadata
+from seedsweep.runner.task_inputs import CARRIED
+from seedsweep.runner.tracked_training import train_tracked
+from seedsweep.runner.validation import load_checked
+from seedsweep.system.standard_streams import tolerate_failures
+from seedsweep.trials.variants import VariantKey, name_variants
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from seedsweep.config.run_config import RunConfig
+    from seedsweep.data.dataset import Dataset
+    from seedsweep.runner.run_metadata import RunMetadata
+    from seedsweep.training.backend import Runtime
+
+log = logging.getLogger(__name__)
+
+
+def run_trial(config: DictConfig) -> float:
+    """Train one trial, or find that it was trained before, and track it; Hydra's task function.
+
+    Returns:
+        The final value of the metric that `objective` names.
+
+    Raises:
+        UserError: the config cannot be used; no run was created.
+        TrialError: the trial did not end well; its run says why. Or it is not the one that was planned.
+        WriteError: its run cannot be kept.
+    """
+    tolerate_failures()
+    run = read_config(config)
+    dataset = load_checked(run.trial)
+    enter_first_slot(run.trial.threads)
+    from seedsweep.training import backend
+
+    described = _described(run, dataset, backend.prepare(run.trial.backend, run.trial.threads))
+    if run.tracking.settings_id not in (None, described.tags["settings_id"]):
+        # What its sweep would take for this trial's result would be another's.
+        raise TrialError("a file of the configuration was changed after the sweep was planned; start it again")
+    if run.tracking.parent_run_id is None:
+        from seedsweep.runner.standalone import train_standalone
+
+        return train_standalone(run, dataset, described)[run.objective]
+    return train_tracked(run, dataset, described, _output_directory())[run.objective]
+
+
+run_trial.carrying = CARRIED  # type: ignore[attr-defined]
+
+
+def _described(run: RunConfig, dataset: Dataset, computes: Runtime) -> RunMetadata:
+    row = current_row(run.tracking.row)
+    told = VariantKey(run.trial.settings(), dataset.sha256, row.title if row else "")
+    return build_run_metadata(
+        run.trial,
+        run.tracking.variant or name_variants([told])[0],
+        dataset=dataset.description,
+        dataset_sha256=dataset.sha256,
+        dataset_warnings=dataset.warnings,
+        computes=computes,
+        reproduce=reproduce_command(),
+        job=run.tracking.job or 0,
+        row=row,
+        search=run.tracking.search,
+    )
+
+
+def _output_directory() -> Path:
+    return Path(HydraConfig.get().runtime.output_dir)

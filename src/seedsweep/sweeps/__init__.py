@@ -1,0 +1,1 @@
+"""Sweeps from their plan to their table: grids and searches."""
