@@ -142,7 +142,7 @@ def test_the_intervals_cover_what_they_say(world, full):
     # 200 sweeps know 95 % to ± 3 points, 50 to ± 6; 4,000 to ± 0.7.
     least = 93 if full else 90
     assert all(found[name] >= least for name in ("these images", "row", "difference"))
-    # With three seeds up to 97.6 %, and the rounding of few errors: the docstring of `crossed` says why.
+    # With three seeds up to 97.6 %, and the rounding of few errors: the docstring of `variance_components` says why.
     assert not full or all(found[name] <= 98.5 for name in ("these images", "row", "difference"))
     assert found["p < 0.001"] <= (0.3 if full else 2)
 

@@ -1,4 +1,4 @@
-"""When a trial ends before its last epoch. Not here: the training that ends, see `training.fit`."""
+"""When a trial ends before its last epoch. Not here: the training loop, see `training.trainer`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Named rows: systems that somebody described, each with its overrides and what was reported of it.
 
-Not here: training them, see `sweeps`; setting their results beside what was reported, see `reporting`.
+Not here: training them, see `sweeps`; comparing their results with the reported ones, see `reporting`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks of single settings, each returning the value in its declared type.
 
-Not here: which setting has which check, see `spec`. Every failure is a `UserError` that names the setting,
+Not here: which setting has which check, see `trial_config`. Every failure is a `UserError` that names the setting,
 what was received and what is allowed.
 """
 

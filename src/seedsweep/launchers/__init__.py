@@ -1,1 +1,1 @@
-"""Where trials run: slots, worker processes, and what they report. The only room that imports Pebble."""
+"""Where trials run: slots, worker processes, and what they report. The only package that imports Pebble."""

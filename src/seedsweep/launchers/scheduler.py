@@ -1,6 +1,6 @@
 """Runs a source's jobs on workers, until there are no more of either.
 
-A job that raises, exits or dies costs itself only. Not here: what a worker is, see `pool` and `ray_worker`; which jobs
+A job that raises, exits or dies costs itself only. Not here: what a worker is, see `pool` and `ray`; which jobs
 there are, see `jobs`.
 """
 

@@ -1,1 +1,1 @@
-"""Tables and pictures of what the tracker knows. The only room that imports pandas and matplotlib."""
+"""Tables and pictures of what the tracker knows. The only package that imports pandas and matplotlib."""

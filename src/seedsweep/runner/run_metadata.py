@@ -30,7 +30,7 @@ class RunMetadata:
     """What is known of a trial's run before it trains.
 
     Attributes:
-        trial_id: see `trials.identity`.
+        trial_id: see `trials.fingerprint`.
         training_id: see there too; which checkpoints it can go on from.
         name: what a person tells the run by.
         settings: every leaf of the trial's config as text, by dotted path.

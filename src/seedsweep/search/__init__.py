@@ -1,4 +1,4 @@
 """What to try next: a space of settings, and KerasTuner's algorithms asked and told from outside.
 
-The only room that imports KerasTuner, and only in a process of its own. Not here: training what was proposed.
+The only package that imports KerasTuner, and only in a process of its own. Not here: training what was proposed.
 """

@@ -1,4 +1,4 @@
-"""One search of KerasTuner, asked and told by numbers. Not here: the process that it runs in, see `child`."""
+"""One search of KerasTuner, asked and told by numbers. Not here: the process that it runs in, see `oracle_server`."""
 
 from __future__ import annotations
 

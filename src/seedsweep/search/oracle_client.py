@@ -1,4 +1,4 @@
-"""The process of KerasTuner, seen from outside. Not here: what happens in it, see `child`."""
+"""The process of KerasTuner, seen from outside. Not here: what happens in it, see `oracle_server`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class KerasTunerProcess:
         return self._process.pid if self._process else None
 
     def request(self, method: str, search: int, *arguments: Any) -> Any:
-        """Return what a method of a search came to, see `child.serve`.
+        """Return what a method of a search came to, see `oracle_server.serve`.
 
         Raises:
             SearchFailed: it raised something, took too long, or its process is gone. The last two end the process.

@@ -1,4 +1,4 @@
-"""What happens in the process of KerasTuner. Not here: starting it and talking to it, see `process`.
+"""What happens in the process of KerasTuner. Not here: starting it and talking to it, see `oracle_client`.
 
 The parent imports this module too, so KerasTuner is imported inside its functions only.
 """

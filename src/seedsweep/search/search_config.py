@@ -1,4 +1,4 @@
-"""What a user wants of a search, checked. Not here: the space, see `space`."""
+"""What a user wants of a search, checked. Not here: the space, see `search_space`."""
 
 from __future__ import annotations
 

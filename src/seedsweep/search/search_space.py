@@ -1,4 +1,4 @@
-"""A search space, read from Hydra's overrides. Not here: which of its points are tried, see `search`."""
+"""A search space, read from Hydra's overrides. Not here: which of its points are tried, see `searcher`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Trials that are all known beforehand, wired: a plan, what earlier runs spare it, and one table at the end.
+"""A grid: all trials are known beforehand. Plan them, reuse earlier runs, train the rest, publish one table.
 
 Not here: which lists of overrides a sweep has (the sweeper) and where they run (the launcher); a sweep that
-decides what comes next by what came before, see `searches`.
+decides what comes next by what came before, see `search_run`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A sweep before it runs: every trial composed, checked against its data, and named.
 
-Not here: running it and keeping its results, see `sweeps`.
+Not here: running it and storing its results, see `grid`.
 """
 
 from __future__ import annotations

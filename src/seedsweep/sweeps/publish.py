@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def build_table(store: Store, sweep: SweepRecord, baseline: str | None = None) -> Table:
-    """Return a sweep's table; see `reporting.table.table_of`.
+    """Return a sweep's table; see `reporting.tables.builder.table_of`.
 
     Args:
         store: has the networks' answers.

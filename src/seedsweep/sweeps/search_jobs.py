@@ -1,6 +1,6 @@
 """The jobs of a search: a source that is asked for the next one, and told what each came to; then its winner's.
 
-Not here: what is suggested and when, see `searching`; a suggestion's trial, see `search_trials`.
+Not here: what is suggested and when, see `search`; a suggestion's trial, see `search_trials`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class SearchJobSource:
         return {number: Scored(suggestions[number], score, finished(number)) for number, score in scores.items()}
 
     def run(self, launch: Callable[[JobSource], list[JobReturn]]) -> list[JobReturn]:
-        """Train all that is left, and close the search with its table; see `searches.run_search`."""
+        """Train all that is left, and close the search with its table; see `search_run.run_search`."""
         from seedsweep.tracking.journal_uploader import JournalUploader
 
         with JournalUploader(self._underway.store, []) as courier:

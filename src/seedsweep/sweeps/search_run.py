@@ -1,6 +1,6 @@
 """A search, wired: suggestions → trials → scores → suggestions; then its winner again, with fresh seeds.
 
-Not here: its jobs once it is under way, see `search_jobs`; trials that are all known beforehand, see `sweeps`.
+Not here: its jobs once it is under way, see `search_jobs`; a sweep whose trials are all known beforehand, see `grid`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The trials of a search: what each is called, composed once, and looked for among those that were trained before.
 
-Not here: which are suggested, see `searching`; when they run and what follows from it, see `searches`.
+Not here: which are suggested, see `search`; when they run and what follows from it, see `search_run`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is checked of a search before anything trains. Not here: the search itself, see `searches`."""
+"""What is checked of a search before anything trains. Not here: the search itself, see `search_run`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A sweep that is under way: its directory, its run in the store, and how both are left.
 
-Not here: which trials it has, see `sweeps` and `searches`.
+Not here: which trials it has, see `grid` and `search_run`.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def open_sweep(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[
     Args:
         config: the sweep's own config.
         run: the checked config of one of its trials.
-        identity: of the sweep, see `trials.identity.plan_id`.
+        identity: of the sweep, see `trials.fingerprint.plan_id`.
         tags: of a new one.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Runs in, runs out. The only room that imports MLflow, and MLflow is the only store."""
+"""Runs in, runs out. The only package that imports MLflow, and MLflow is the only store."""
 
 import os
 

@@ -2,7 +2,7 @@
 
 A trial never waits for the store: it writes here, and a store that is away for a while gets everything
 later, from the process that looks after the sweep or, if that is killed, from the next one. Not here: how
-the store is told, see `delivery`.
+the store is told, see `journal_uploader`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Images in, a trained network out. The only room that imports Keras."""
+"""Images in, a trained network out. The only package that imports Keras."""

@@ -1,7 +1,7 @@
 """A trial's state after an epoch, in one file: written whole or not at all, and read only when undamaged.
 
 A `.keras` file would not do: it forgets the state of dropout's random numbers, and a trial resumed from it
-drifts away from the uninterrupted one. Not here: what is in the arrays, see `fit`.
+drifts away from the uninterrupted one. Not here: what is in the arrays, see `trainer`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Checkpoint:
     """Everything that the rest of a trial follows from.
 
     Attributes:
-        training_id: of the trials whose state it is, see `trials.identity`.
+        training_id: of the trials whose state it is, see `trials.fingerprint`.
         history: what each epoch so far came to, from epoch 1.
         train_seconds: wall time of those epochs.
         arrays: all variables of the network, then all of its optimizer, in Keras' order; then those of the network
@@ -59,7 +59,7 @@ class CheckpointConfig:
     """How a trial's state is kept.
 
     Attributes:
-        training_id: of the trials whose state it is, see `trials.identity`.
+        training_id: of the trials whose state it is, see `trials.fingerprint`.
         path: the checkpoint's file.
         every: epochs between two checkpoints; the last epoch always has one.
         stop: tells whether the trial is to end after the batch that it is in.

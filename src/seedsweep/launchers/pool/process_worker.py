@@ -104,7 +104,7 @@ class ProcessWorker:
         raise error
 
     def request_stop(self) -> None:
-        """Ask the job to write down what it has and to end; see `relay.stop_requested`."""
+        """Ask the job to write down what it has and to end; see `log_relay.stop_requested`."""
         self._relay.request_stop(self.slot.name)
 
     def stop(self) -> None:

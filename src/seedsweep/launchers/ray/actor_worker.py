@@ -171,7 +171,7 @@ class RayWorker:
         raise error
 
     def request_stop(self) -> None:
-        """Ask the job to write down what it has and to end; see `relay.stop_requested`."""
+        """Ask the job to write down what it has and to end; see `log_relay.stop_requested`."""
         if self._actor is not None:
             self._actor.stop.remote()
 

@@ -1,6 +1,6 @@
 """Rows against a baseline: by how much they differ, and whether the difference can be told from noise.
 
-Not here: how one difference is estimated, see `contrast`.
+Not here: how one difference is estimated, see `paired_contrast`.
 """
 
 from __future__ import annotations

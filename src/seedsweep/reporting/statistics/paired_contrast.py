@@ -1,6 +1,6 @@
 """Differences between rows, paired by seed and, where answers are known, by test image.
 
-Not here: which differences are of interest, see `comparison` and `factors`.
+Not here: which differences are of interest, see `comparison` and `factorial_effects`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Spread:
     """The variance of a difference between rows, by source; in squares of fractions of 1.
 
     Attributes:
-        seed: of one seed's difference, over the test images there are: σ_a² + σ_e²/m, see `crossed`.
+        seed: of one seed's difference, over the test images there are: σ_a² + σ_e²/m, see `variance_components`.
         image: of what the images add to it, however many seeds there are: σ_b²/m; 0 where only seeds count as noise.
         residual: the part of `seed` that chance alone makes of single images: σ_e²/m; 0 likewise.
     """
@@ -57,7 +57,7 @@ class SeedsNeeded:
 def seeds_needed(difference: float, spread: Spread, level: float = SIGNIFICANT) -> SeedsNeeded | None:
     """Return the smallest number of paired seeds with which a difference would be told from noise.
 
-    It is the smallest n at which the test of `crossed`, or without images the paired t test, has a power of 0.8 on
+    It is the smallest n at which the test of `variance_components`, or without images the paired t test, has a power of 0.8 on
     these test images, if the true difference and spread over seeds are the ones observed. From few seeds this is a
     rough guide. More seeds do not make the noise of the images less: where a difference is smaller than that, no
     number is enough.
