@@ -4,8 +4,8 @@ import re
 import shlex
 
 import pytest
-from conftest import ROOT
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from support.commands import ROOT
 
 from seedsweep.cli.sweep_command import CONFIG_NAME
 from seedsweep.cli.table_command import FORMATS

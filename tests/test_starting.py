@@ -6,8 +6,8 @@ import subprocess
 
 import psutil
 import pytest
-from conftest import ENVIRONMENT
-from starting import Cold, Warm
+from support.commands import ENVIRONMENT
+from support.starting import Cold, Warm
 
 # Tells what it finds, and a process that it spawns finds.
 PROBE = """

@@ -9,9 +9,9 @@ import signal
 import time
 
 import pytest
-from conftest import store_of
-from stand_in_sweep import all_gone, expected_weights, workers_of
-from starting import Cold
+from support.stand_in_sweep import all_gone, expected_weights, workers_of
+from support.starting import Cold
+from support.stores import store_of
 
 TWO = "hydra.launcher.workers=2"
 

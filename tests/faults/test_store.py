@@ -10,8 +10,9 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 
 import pytest
-from conftest import ENVIRONMENT, store_of
-from servers import free_port, mlflow_server
+from support.commands import ENVIRONMENT
+from support.servers import free_port, mlflow_server
+from support.stores import store_of
 
 from seedsweep.tracking.predictions import PredictionReader
 from seedsweep.tracking.run_queries import find_sweep

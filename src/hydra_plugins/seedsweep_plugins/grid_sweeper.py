@@ -1,10 +1,10 @@
-"""The Hydra sweepers `grid` and `tuner`: every combination, or those that an algorithm suggests.
+"""The Hydra sweeper `grid`: every combination of the values given.
 
-Thin, because Hydra imports every plugin at each start: `seedsweep.sweeps.grid` runs a grid of trials, and
-`seedsweep.sweeps.search_run` a search. With any other task function, `grid` does what Hydra's basic sweeper does.
+Thin, because Hydra imports every plugin at each start: `seedsweep.sweeps.grid` runs a grid of trials. With any other
+task function, `grid` does what Hydra's basic sweeper does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,14 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class GridSweeperConf:
-    """Settings of `hydra/sweeper=grid`; a file of sweeps/ that names another algorithm makes it a search."""
+    """Settings of `hydra/sweeper=grid`."""
 
     _target_: str = "hydra_plugins.seedsweep_plugins.grid_sweeper.GridSweeper"
 
     # How many trials are handed to the launcher at a time; null: all.
     max_batch_size: int | None = None
 
-    # Overrides by key, as on the command line, which wins where both speak.
+    # Overrides by key. The command line replaces those of the same key.
     params: dict[str, str] | None = field(default_factory=dict)
 
     # Systems by a short key, each with what sets it apart: {w12: {name: …, overrides: [model=conv4, opt=sgd],
@@ -37,45 +37,15 @@ class GridSweeperConf:
     # The keys of the rows to train; null: all.
     only: Any = None
 
-    # grid: every combination. A search: random, bayesian or hyperband; what follows is for searches only.
-    algorithm: Any = "grid"
 
-    # How many trials are tried; null: 30, and with hyperband as many as its brackets have.
-    max_trials: Any = None
-
-    # Equal seeds give equal searches.
-    seed: Any = 1
-
-    # reproducible: a suggestion follows from the seed and the number of slots alone; fastest: from all that is
-    # known when a slot is free.
-    order: Any = "reproducible"
-
-    # Of hyperband: one in how many trials goes on, and how many times longer.
-    factor: Any = 3
-
-    # With how many fresh seeds the winner is trained again, and measured on the test images; 0: with none.
-    confirm: Any = 5
-
-
-@dataclass
-class TunerSweeperConf(GridSweeperConf):
-    """Settings of `hydra/sweeper=tuner`: the same, with an algorithm."""
-
-    algorithm: Any = "bayesian"
-
-
-for _name, _settings in (("grid", GridSweeperConf), ("tuner", TunerSweeperConf)):
-    ConfigStore.instance().store(group="hydra/sweeper", name=_name, node=_settings, provider="seedsweep")
+ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="seedsweep")
 
 
 class GridSweeper(BasicSweeper):
     """Sweeps over the product of all lists of values, for each named row where there are some."""
 
-    def __init__(
-        self, max_batch_size: int | None, params: dict[str, str] | None, rows: Any, only: Any, **search: Any
-    ) -> None:
+    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None, rows: Any, only: Any) -> None:
         super().__init__(max_batch_size, params)
-        self.search = search
         # Read from the config itself, where what they refer to is.
         del rows, only
 
@@ -102,9 +72,6 @@ class GridSweeper(BasicSweeper):
         _check_batch_size(self.max_batch_size)
         refuse_merging(self._parse_config())
         rows = named_rows(self.master.hydra.sweeper)
-        if self.search["algorithm"] != "grid":
-            return [self._search(arguments, rows)]
-        _refuse_search_settings(self.search)
         jobs = self._jobs((), arguments) if not rows else []
         for key, row in rows.items():
             refuse_merging(row.overrides)
@@ -123,49 +90,9 @@ class GridSweeper(BasicSweeper):
         size = self.max_batch_size or max(len(results), 1)
         return [results[start : start + size] for start in range(0, len(results), size)]
 
-    def _search(self, arguments: list[str], rows: Mapping[str, Any]) -> list[JobReturn]:
-        """Search what the command line spans."""
-        from seedsweep.errors import UserError
-        from seedsweep.runner.task import run_trial
-        from seedsweep.search.search_config import SearchConfig
-        from seedsweep.search.search_space import read_space
-        from seedsweep.sweeps.search_run import run_search
-
-        wanted = SearchConfig.from_config(self.search)
-        grid = "hydra.sweeper.algorithm=grid"
-        if self.task_function is not run_trial:
-            raise UserError("a search is for the trials of sweep.py", where="hydra.sweeper.algorithm", fix=grid)
-        if rows:
-            raise UserError(
-                f"named rows are for a grid, and this is a search: {', '.join(rows)}",
-                where="hydra.sweeper.rows",
-                fix=grid,
-            )
-        parser = OverridesParser.create(config_loader=self.context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        space = read_space(overrides)
-        return run_search(self.master, self.context.config_loader, wanted, space, self._launch_from, self._slots)
-
     def _slots(self) -> Sequence[Any]:
         """Return where jobs can run at once, of a launcher that knows."""
         return getattr(self.launcher, "slots", ())
-
-    def _launch_from(self, source: Any) -> list[JobReturn]:
-        """Launch what a source gives: one by one where the launcher can do that, else in batches."""
-        launcher: Any = self.launcher
-        if hasattr(launcher, "launch_from"):
-            return list(launcher.launch_from(source, 0))
-        results: list[JobReturn] = []
-        while True:
-            batch: list[Any] = []
-            while len(batch) < source.at_once and (given := source.next()) is not None:
-                batch.append(given)
-            if not batch:
-                return results
-            jobs = [list(given.overrides) for given in batch]
-            for result in launcher.launch(jobs, initial_job_idx=len(results)):
-                source.ended(len(results), result)
-                results.append(result)
 
     def _jobs(self, row: Sequence[str], arguments: list[str]) -> list[list[str]]:
         """Return every combination; of one key's values, the command line's count before the row's, before `params`."""
@@ -200,18 +127,6 @@ def _check_batch_size(size: object) -> None:
     if size is not None and (not isinstance(size, int) or size < 1):
         key = "hydra.sweeper.max_batch_size"
         raise UserError(f"{key} must be null or a whole number ≥ 1, got {size}", where=key, fix=f"{key}=null")
-
-
-def _refuse_search_settings(search: Mapping[str, Any]) -> None:
-    """Refuse what a grid would pass over."""
-    from seedsweep.errors import UserError
-
-    for name, value in search.items():
-        if value != getattr(GridSweeperConf, name):
-            key = f"hydra.sweeper.{name}"
-            raise UserError(
-                f"{key} is for a search, and this is a grid", where=key, fix=f"hydra/sweeper=tuner {key}={value}"
-            )
 
 
 def _refuse_what_is_no_grid(overrides: Sequence[Override]) -> None:

@@ -146,8 +146,11 @@ def _composition(message: str, arguments: Sequence[str]) -> UserError | None:
         # What a file says of a plugin's settings, which have types of their own.
         close = _of_plugins(match[3])
         what = f"{match[1]}.yaml: {match[2].strip()}"
+        only_tuner = match[3].startswith("hydra.sweeper.") and _that_have("sweeper", match[3].rpartition(".")[2])
         fix = (
-            f"{close.rpartition('.')[2]} in the place of {match[3].rpartition('.')[2]} in that file"
+            f"defaults: [override /hydra/sweeper: {only_tuner[0]}] in that file"
+            if only_tuner
+            else f"{close.rpartition('.')[2]} in the place of {match[3].rpartition('.')[2]} in that file"
             if close and close != match[3]
             else "correct it in that file"
         )

@@ -1,4 +1,4 @@
-"""The optimizer of a trial, and how its step size goes. Not here: building it in Keras, see `training.model_builder`."""
+"""A trial's optimizer and its learning rate schedule. Not here: building it in Keras, see `training.model_builder`."""
 
 from __future__ import annotations
 

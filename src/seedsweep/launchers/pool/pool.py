@@ -1,4 +1,4 @@
-"""Workers on this machine: long-lived processes, one for each slot. Not here: which jobs run on them, see `scheduler`."""
+"""Worker processes of this machine, one for each slot. Not here: which jobs run on them, see `scheduler`."""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ class Effects:
 def factor_effects(cells: Sequence[GridCell]) -> Effects:
     """Return all main effects and two-way interactions of a full grid.
 
-    Each is a contrast of rows, paired by seed and image: see `paired_contrast`. Averages weigh all combinations equally,
-    and only seeds count that all of them have. Source: Montgomery, "Design and Analysis of Experiments",
+    Each is a contrast of rows, paired by seed and image: see `paired_contrast`. Averages weigh all combinations
+    equally, and only seeds count that all of them have. Source: Montgomery, "Design and Analysis of Experiments",
     chapters 5 and 6.
 
     Args:

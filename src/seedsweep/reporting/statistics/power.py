@@ -57,9 +57,9 @@ class SeedsNeeded:
 def seeds_needed(difference: float, spread: Spread, level: float = SIGNIFICANT) -> SeedsNeeded | None:
     """Return the smallest number of paired seeds with which a difference would be told from noise.
 
-    It is the smallest n at which the test of `variance_components`, or without images the paired t test, has a power of 0.8 on
-    these test images, if the true difference and spread over seeds are the ones observed. From few seeds this is a
-    rough guide. More seeds do not make the noise of the images less: where a difference is smaller than that, no
+    It is the smallest n at which the test of `variance_components`, or without images the paired t test, has a power
+    of 0.8 on these test images, if the true difference and spread over seeds are the ones observed. From few seeds
+    this is a rough guide. More seeds do not reduce the noise of the images: where a difference is smaller than that, no
     number is enough.
 
     Over n further seeds the mean square s² is σ²·χ²(n - 1)/(n - 1), and the mean is normal about the difference,

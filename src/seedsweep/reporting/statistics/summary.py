@@ -1,4 +1,4 @@
-"""What several seeds of one variant say together, with seeds as the only noise. For test images see `variance_components`."""
+"""Mean and interval over the seeds of one variant. Not here: test images as noise, see `variance_components`."""
 
 from __future__ import annotations
 
