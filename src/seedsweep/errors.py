@@ -2,11 +2,11 @@
 
 SeedsweepError
 ├── UserError           what a user typed or handed over cannot be used; exit code 2, nothing was started
-├── SweepInterrupted    somebody pressed Ctrl-C; exit code 130 (the launcher raises LaunchInterrupted)
+├── SweepInterrupted    Ctrl-C was pressed; exit code 130 (the launcher raises LaunchInterrupted)
 ├── TrialsFailed        the sweep ended and some of its trials failed; exit code 1
 ├── SearchFailed        what proposes a sweep's trials failed; exit code 1
 ├── WriteError          results cannot be kept where they should be; exit code 1
-└── TrialError          one trial cannot end well; its siblings go on
+└── TrialError          one trial failed; the others continue
     ├── NonFiniteLoss   its loss is no longer a finite number; never tried again
     ├── TrialCrashed    anything else that it raised
     ├── TimedOut        it took longer than it may

@@ -132,12 +132,12 @@ def test_whoever_is_outdone_ends_early_and_does_not_fail(sweep):
     assert len(trying.lines("epoch")) == 3 * 4 + 2
     # The same command again comes to the same table: who was stopped would be stopped again.
     assert trying.run() == 0, trying.output
-    assert "plan: 8 reused, 0 to retry, 0 new" in trying.output
+    assert "plan: 8 cached, 0 to resume, 0 new" in trying.output
     again = find_sweep(store_of(trying.directory), None).trials
     assert [trial.status for trial in again].count("stopped") == 2
     assert len(trying.lines("epoch")) == 3 * 4 + 2
     trying.arguments[trying.arguments.index("stop=median")] = "stop=none"
     trying.arguments.remove("stop.warmup=2")
     assert trying.run() == 0, trying.output
-    assert "plan: 7 reused, 1 to retry, 0 new" in trying.output
+    assert "plan: 7 cached, 1 to resume, 0 new" in trying.output
     assert len(trying.lines("epoch")) == 3 * 4 + 4  # it goes on from its checkpoint

@@ -165,7 +165,7 @@ def test_each_kind_of_crash_costs_itself_only(sweep, tally):
     # The same command: what failed is tried again, what diverged is known.
     trying.environment["FAULTS"] = "{}"
     assert trying.run() == 1, trying.output
-    assert "plan: 8 reused, 3 to retry, 0 new" in trying.output
+    assert "plan: 8 cached, 3 to resume, 0 new" in trying.output
     _, trials = trying.runs()
     assert sorted(run.info.status for run in trials) == ["FAILED"] * 3 + ["FINISHED"] * 8
     tally("each of nine kinds of crash", 9, 9)

@@ -35,7 +35,7 @@ def test_a_failure_costs_itself_only_and_the_pool_takes_the_rest(launched_by, la
     assert "| 1 failed: ValueError: on purpose |" in trying.output
     trying.arguments = [text for text in trying.arguments if "launcher=" not in text] + ["hydra.launcher.workers=1"]
     assert trying.run() == 0, trying.output
-    assert "plan: 1 reused, 1 to retry, 0 new" in trying.output
+    assert "plan: 1 cached, 1 to resume, 0 new" in trying.output
     trying.check_whole()
 
 
@@ -46,7 +46,9 @@ def test_an_interrupted_sweep_goes_on_in_its_directory(launched_by):
         trying.wait_for(lambda: len(trying.lines("epoch")) >= 2)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130, trying.output
-    assert trying.output.endswith("interrupted: what is finished is in the table; the same command goes on\n")
+    assert trying.output.endswith(
+        "interrupted: finished trials are in the table; run the same command again to resume\n"
+    )
     assert trying.run() == 0, trying.output
     trying.check_whole()
     assert len(list(trying.directory.glob("multirun/*"))) == 1
@@ -74,7 +76,7 @@ def test_a_terminated_sweep_takes_joblib_s_processes_along(launched_by):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 143, trying.output
         assert all_gone(children, 3)
-    assert trying.output.endswith("stopped at once; the same command goes on\n")
+    assert trying.output.endswith("stopped at once; run the same command again to resume\n")
 
 
 @pytest.mark.full

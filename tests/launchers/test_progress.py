@@ -38,7 +38,7 @@ def test_the_rest_takes_as_long_as_the_same_work_did():
 
 
 def test_what_a_checkpoint_held_was_not_done_here():
-    """A trial goes on after epoch 7 of 10; a second one starts from nothing."""
+    """A trial after epoch 7 of 10; a second one starts from nothing."""
     pace = EtaEstimator(2, now=0)
     pace.started(0)
     pace.epoch(0, 8, 10, now=30)

@@ -38,7 +38,11 @@ def test_a_finished_trial_is_never_trained_again(sweep):
     more = sweep([2, 3], ONE, EPOCH_SECONDS=0)
     assert more.run() == 0, more.output
     assert plans(more) == [
-        *("plan: 0 reused, 0 to retry, 2 new", "plan: 2 reused, 0 to retry, 0 new", "plan: 1 reused, 0 to retry, 1 new")
+        *(
+            "plan: 0 cached, 0 to resume, 2 new",
+            "plan: 2 cached, 0 to resume, 0 new",
+            "plan: 1 cached, 0 to resume, 1 new",
+        )
     ]
     store = store_of(first.directory)
     latest = {trial.settings["seed"]: trial for trial in find_sweep(store, None).trials}
@@ -54,12 +58,12 @@ def test_a_finished_trial_is_never_trained_again(sweep):
     alone = sweep([2], EPOCH_SECONDS=0)
     alone.arguments.remove("-m")
     assert alone.run() == 0, alone.output
-    assert "reused: mlp · adam · seed 2 was trained before, as run " + original["2"].run_id in alone.output
+    assert "cached: mlp · adam · seed 2 was trained before, as run " + original["2"].run_id in alone.output
     assert trained(alone) == [1, 2, 3]
     again = sweep([2], ONE, "rerun=true", EPOCH_SECONDS=0)
     assert again.run() == 0, again.output
     assert trained(again) == [1, 2, 3, 2]
-    assert plans(again)[-1] == "plan: 0 reused, 0 to retry, 1 new"
+    assert plans(again)[-1] == "plan: 0 cached, 0 to resume, 1 new"
 
 
 def test_an_interrupted_rerun_goes_on_as_one(sweep):
@@ -73,14 +77,14 @@ def test_an_interrupted_rerun_goes_on_as_one(sweep):
         trying.wait_for_epochs(2)
         parent.send_signal(signal.SIGINT)
         assert parent.wait(60) == 130, trying.output
-    assert "the same command without rerun=true goes on" in trying.output.replace("\n", " ")
+    assert "run the same command without rerun=true again to resume" in trying.output.replace("\n", " ")
     trying.arguments.remove("rerun=true")
     assert trying.run() == 0, trying.output
-    assert plans(trying)[-1] == "plan: 1 reused, 0 to retry, 2 new"
+    assert plans(trying)[-1] == "plan: 1 cached, 0 to resume, 2 new"
     trials = find_sweep(store_of(trying.directory), None).trials
     assert not any("reused_from" in trial.tags for trial in trials)
     assert sorted(trained(trying)) == [1, 1, 2, 2, 2, 3, 3]
-    assert "goes on after epoch" in trying.output  # its own checkpoint counts
+    assert "after epoch" in trying.output  # its own checkpoint counts
     # What is reused from then on is the later result.
     assert trying.run() == 0, trying.output
     reused = {trial.tags["reused_from"] for trial in find_sweep(store_of(trying.directory), None).trials}
@@ -103,7 +107,7 @@ def test_a_file_that_is_edited_while_a_sweep_runs_changes_none_of_its_trials(swe
 
     assert units() == ["[16]", "[8]"]
     assert trying.run() == 0, trying.output
-    assert plans(trying)[-1] == "plan: 2 reused, 0 to retry, 2 new"
+    assert plans(trying)[-1] == "plan: 2 cached, 0 to resume, 2 new"
     assert units() == ["[4]", "[8]"]
 
 
@@ -127,7 +131,7 @@ def test_twins_are_trained_once(sweep):
     trials = find_sweep(store_of(trying.directory), None).trials
     assert sorted(trial.settings["model.name"] for trial in trials) == ["left", "right"]
     assert len({trial.tags["weights_sha256"] for trial in trials}) == 1
-    assert plans(trying) == ["plan: 1 reused, 0 to retry, 1 new"]
+    assert plans(trying) == ["plan: 1 cached, 0 to resume, 1 new"]
     # What a worker imports before it trains is what its start costs.
     assert trying.lines("imported") == [["only"]]
 
@@ -148,7 +152,7 @@ def test_images_that_change_while_a_sweep_runs_are_not_taken_for_what_they_were(
     changed = trial.tags["dataset_sha256"]
     file.write_bytes(before)
     assert trying.run() == 0, trying.output
-    assert "going on with sweep" in trying.output
+    assert "resuming sweep" in trying.output
     trials = find_sweep(store_of(trying.directory), None).trials
     assert len(trials) == 2
     assert len({trial.tags["dataset_sha256"] for trial in trials} - {changed}) == 1
@@ -176,12 +180,12 @@ def test_the_plan_says_why_a_trial_that_looks_the_same_is_not_reused(sweep):
     first.arguments.append("threads=2")
     first.environment["TF_ENABLE_ONEDNN_OPTS"] = "0"
     assert first.run() == 0, first.output
-    told = "not reused: 1 trained before with threads=1 (now 2), with TF_ENABLE_ONEDNN_OPTS unset (now 0)"
+    told = "not cached (1 trial): trained with threads=1 (now 2), with TF_ENABLE_ONEDNN_OPTS unset (now 0)"
     assert told in first.output
     with np.load(first.directory / "small.npz") as arrays:
         np.savez(first.directory / "small.npz", x_train=arrays["x_train"] // 2, y_train=arrays["y_train"])
     assert first.run() == 0, first.output
-    assert "not reused: 1 trained before on other images" in first.output
+    assert "not cached (1 trial): trained on a different dataset" in first.output
     assert trained(first) == [1, 1, 1]
 
 
@@ -225,7 +229,7 @@ def test_max_failures_ends_a_sweep_early(sweep):
     assert "no more trials are started: max_failures=2 trials have failed" in trying.output
     assert trying.output.strip().endswith("error: 2 of 6 trials failed, 4 were not started")
     assert trying.run() == 0, trying.output
-    assert plans(trying)[-1] == "plan: 0 reused, 2 to retry, 4 new"
+    assert plans(trying)[-1] == "plan: 0 cached, 2 to resume, 4 new"
     trying.check_whole()
 
 
@@ -248,13 +252,13 @@ def test_who_starts_a_sweep_that_is_at_work_is_told_so(sweep):
     trying = sweep([1, 2], ONE, EPOCH_SECONDS=0.5)
     with trying.started() as first:
         trying.wait_for_epochs()
-        assert "the same sweep is at work" not in trying.output
+        assert "this sweep is already running" not in trying.output
         assert trying.run() == 0, trying.output
         assert first.wait(60) == 0, trying.output
-    assert trying.output.count("the same sweep is at work in ") == 1
+    assert trying.output.count("this sweep is already running in ") == 1
     assert trying.run() == 0
-    assert plans(trying)[-1] == "plan: 2 reused, 0 to retry, 0 new"
-    assert trying.output.count("the same sweep is at work in ") == 1
+    assert plans(trying)[-1] == "plan: 2 cached, 0 to resume, 0 new"
+    assert trying.output.count("this sweep is already running in ") == 1
 
 
 def test_two_different_sweeps_in_one_directory(sweep):

@@ -125,7 +125,7 @@ def test_a_killed_search_goes_on(search, algorithm, order):
     time.sleep(0.2)
     trying.arguments[trying.arguments.index(TWO)] = "hydra.launcher.workers=1"
     assert trying.run() == 0, trying.output
-    assert "going on with sweep" in trying.output
+    assert "resuming sweep" in trying.output
     assert "replayed: " in trying.output
     assert f"order: {order}" in trying.output
     assert "with 2 slots" in trying.output
@@ -160,7 +160,7 @@ def test_a_search_does_not_go_on_over_other_networks(search):
     interrupted(trying, 2)
     own_models(trying, one=[8], two=[4])
     assert trying.run() == 0, trying.output
-    assert "going on with" not in trying.output
+    assert "resuming sweep" not in trying.output
     units = {
         trial.settings["model.name"]: trial.settings["model.dense_units"] for trial in suggested(trying)[0].values()
     }
@@ -211,7 +211,7 @@ def test_a_search_without_room_for_its_record_ends_in_one_line(search):
         assert parent.wait(60) == 1, trying.output
     assert "Traceback" not in trying.output
     assert trying.output.strip().splitlines()[-2].startswith("error: cannot write to ")
-    assert "the same command goes on" in trying.output
+    assert "run the same command again to resume" in trying.output
     assert len(trying.lines("end")) == len(trying.lines("begin"))
 
 

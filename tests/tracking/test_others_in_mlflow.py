@@ -54,7 +54,7 @@ def test_a_table_is_the_same_whatever_users_add(sweep):
     add_everything(store, find_sweep(store, None))
     assert shell.seedsweep("table").out == before
     assert trying.run() == 0, trying.output
-    assert "plan: 4 reused, 0 to retry, 0 new" in trying.output
+    assert "plan: 4 cached, 0 to resume, 0 new" in trying.output
     after = [line for line in without_heading(shell.seedsweep("table").out) if "for an earlier sweep" not in line]
     assert [line for line in after if line] == [line for line in without_heading(before) if line]
     linked = {key for trial in find_sweep(store, None).trials for key in store.client.get_run(trial.run_id).data.tags}
@@ -73,8 +73,8 @@ def test_an_interrupted_sweep_resumes_beside_runs_of_others(sweep):
     store = store_of(trying.directory)
     add_everything(store, find_sweep(store, None))
     assert trying.run() == 0, trying.output
-    assert "going on with sweep" in trying.output
-    assert "plan: 1 reused, 1 to retry, 0 new" in trying.output
+    assert "resuming sweep" in trying.output
+    assert "plan: 1 cached, 1 to resume, 0 new" in trying.output
     assert len(find_sweep(store, None).trials) == 2
 
 

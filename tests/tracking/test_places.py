@@ -55,7 +55,7 @@ def test_a_directory_may_have_any_name(sweep, tmp_path, name):
     trying.arguments.append("data.path=small.npz")
     interrupt(trying)
     assert trying.run() == 0, trying.output
-    assert plans(trying)[-1] == "1 reused, 1 to retry, 1 new"
+    assert plans(trying)[-1] == "1 cached, 1 to resume, 1 new"
     trying.check_whole()
     check_files(trying.directory)
     table = Shell(trying.directory).seedsweep("table")
@@ -126,8 +126,8 @@ def test_a_moved_project_goes_on_where_it_is(sweep, tmp_path, how):
     moved.arguments = trying.arguments
     assert moved.run() == 0, moved.output
     assert "this project was in " in moved.output
-    assert plans(moved)[-1] == "1 reused, 1 to retry, 1 new"
-    assert "goes on after epoch" in moved.output
+    assert plans(moved)[-1] == "1 cached, 1 to resume, 1 new"
+    assert "after epoch" in moved.output
     moved.check_whole()
     check_files(after)
     assert "with new images" in Shell(after).seedsweep("table").out
@@ -149,7 +149,7 @@ def test_a_database_that_was_copied_alone_writes_beside_itself(sweep, tmp_path):
     shutil.copyfile(tmp_path / "before" / "mlflow.db", tmp_path / "after" / "mlflow.db")
     more = sweep([1, 2, 3], ONE, where="after", EPOCH_SECONDS=0)
     assert more.run() == 0, more.output
-    assert plans(more) == ["2 reused, 0 to retry, 1 new"]
+    assert plans(more) == ["2 cached, 0 to resume, 1 new"]
     assert "with new images" in more.output
     assert {path for path in (tmp_path / "before").rglob("*") if "mlruns" in path.parts} == before
     assert len(list((tmp_path / "after" / "mlruns").rglob("predictions.npz"))) == 1
@@ -172,21 +172,21 @@ def test_answers_that_are_gone_are_said_and_trained_again(sweep):
     table = Shell(trying.directory).seedsweep("table")
     assert "Not all answers to the test images can be read of these trials any more." in table.out
     assert trying.run() == 0, trying.output
-    assert plans(trying)[-1] == "0 reused, 0 to retry, 2 new"
-    assert "not reused: 2 trained before in runs whose files are gone" in trying.output
+    assert plans(trying)[-1] == "0 cached, 0 to resume, 2 new"
+    assert "not cached (2 trials): trained before, but their files are gone" in trying.output
     assert trained(trying) == [1, 2, 1, 2]
     check_files(trying.directory)
     # Those are what later sweeps take.
     assert trying.run() == 0, trying.output
-    assert plans(trying)[-1] == "2 reused, 0 to retry, 0 new"
+    assert plans(trying)[-1] == "2 cached, 0 to resume, 0 new"
     shutil.rmtree(trying.directory / "mlruns")
     single = sweep([1], ONE, EPOCH_SECONDS=0)
     assert single.run() == 0, single.output
-    assert plans(single)[-1] == "1 reused, 0 to retry, 0 new"
-    assert "reused without their files, which are gone: 1; rerun=missing trains them again" in single.output
+    assert plans(single)[-1] == "1 cached, 0 to resume, 0 new"
+    assert "cached without files, which were deleted: 1; rerun=missing trains them again" in single.output
     single.arguments.append("rerun=missing")
     assert single.run() == 0, single.output
-    assert plans(single)[-1] == "0 reused, 0 to retry, 1 new"
+    assert plans(single)[-1] == "0 cached, 0 to resume, 1 new"
     assert trained(single) == [1, 2, 1, 2, 1]
     single.arguments.remove("-m")
     assert single.run() == 0, single.output
@@ -199,7 +199,7 @@ def test_lost_answers_of_an_interrupted_sweep_come_again(sweep):
     interrupt(trying)
     shutil.rmtree(trying.directory / "mlruns")
     assert trying.run() == 0, trying.output
-    assert plans(trying)[-1] == "0 reused, 1 to retry, 2 new"
+    assert plans(trying)[-1] == "0 cached, 1 to resume, 2 new"
     assert sorted(trained(trying)) == [1, 1, 2, 2, 3]
     trying.check_whole()
 

@@ -105,7 +105,7 @@ def test_the_second_start_trains_nothing(swept):
     """What the server has is reused, with all that was measured."""
     assert swept.on_server.run() == 0, swept.on_server.output
     plans = [line for line in swept.on_server.output.splitlines() if line.startswith("plan: ")]
-    assert plans == ["plan: 0 reused, 0 to retry, 2 new", "plan: 2 reused, 0 to retry, 0 new"]
+    assert plans == ["plan: 0 cached, 0 to resume, 2 new", "plan: 2 cached, 0 to resume, 0 new"]
     again = find_sweep(store_of(swept.on_server.directory, swept.uri), None)
     assert again.run_id != swept.sweep.run_id
     assert [trial.tags["reused_from"] for trial in again.trials] == [trial.run_id for trial in swept.sweep.trials]

@@ -125,9 +125,9 @@ def test_code_that_trains_is_part_of_the_identity(sweep, tmp_path):
     assert trying.run() == 0, trying.output
     network.write_text(text.replace('"""', '"""Really: ', 1) + "\n\n# more to come\n", encoding="utf-8")
     assert trying.run() == 0, trying.output
-    assert "plan: 1 reused, 0 to retry, 0 new" in trying.output
+    assert "plan: 1 cached, 0 to resume, 0 new" in trying.output
     assert text.count('"relu"') >= 1
     network.write_text(text.replace('"relu"', '"tanh"'), encoding="utf-8")
     assert trying.run() == 0, trying.output
-    assert "not reused: 1 trained before by other code of seedsweep's own" in trying.output
-    assert trying.output.count("plan: 0 reused, 0 to retry, 1 new") == 2
+    assert "not cached (1 trial): trained with other training code of seedsweep" in trying.output
+    assert trying.output.count("plan: 0 cached, 0 to resume, 1 new") == 2

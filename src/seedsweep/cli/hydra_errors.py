@@ -143,7 +143,7 @@ def _composition(message: str, arguments: Sequence[str]) -> UserError | None:
         fix = shell_word(f"{key}=[{values}]" if key.endswith("gpus") else f"{key}={values.split(',')[0]}")
         return UserError(f"{match[1]} cannot be swept over: it is Hydra's own", where=key, fix=fix)
     if match := re.match(r"In '([^']*)': \w+ raised while composing config:\n(.*)\n\s+full_key: (\S*)", message):
-        # What a file says of a plugin's settings, which have types of their own.
+        # A file sets a plugin's setting, which has a type of its own.
         close = _of_plugins(match[3])
         what = f"{match[1]}.yaml: {match[2].strip()}"
         only_tuner = match[3].startswith("hydra.sweeper.") and _that_have("sweeper", match[3].rpartition(".")[2])

@@ -75,7 +75,7 @@ def main(config_directory: Path) -> None:
         )(run_trial)
         application()
     except Terminated as stop:
-        _leave(stop.code, "stopped at once; the same command goes on")
+        _leave(stop.code, "stopped at once; run the same command again to resume")
     except KeyboardInterrupt:
         _leave(INTERRUPTED, "interrupted")
     except SweepInterrupted as stop:
@@ -84,7 +84,7 @@ def main(config_directory: Path) -> None:
         _leave(1, str(error))
     except (TrialsFailed, SearchFailed, TrialError) as failed:
         _leave(1, f"error: {reason(failed) if isinstance(failed, TrialError) else failed}")
-    except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else could show it
+    except Exception as error:  # noqa: BLE001 - the outermost frame must report it
         bad = error if isinstance(error, UserError) else as_user_error(error, config_directory, sys.argv[1:])
         if bad is None or wants_trace:
             traceback.print_exc()

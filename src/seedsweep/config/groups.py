@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Each with its choice in conf/config.yaml.
 DEFAULTS = {"model": "conv3", "opt": "adam", "reg": "none", "data": "mnist5k", "stop": "none"}
 GROUPS = tuple(DEFAULTS)
-# A list of a group's choices: Hydra would merge them into one, and nobody who compares wants that.
+# A list of a group's choices: Hydra would merge them into one config, which is not a comparison.
 _MERGED = re.compile(rf"({'|'.join(GROUPS)}) *= *\[(.*)\] *")
 _NO_CHOICE = re.compile(rf"({'|'.join(GROUPS)}) *= *(?:null)? *")
 _SWEEPS = re.compile(r"\+?sweeps *= *(\[.*\]|[^=]*,.*|(?:choice|glob)\(.*)")

@@ -1,4 +1,4 @@
-"""Named rows: systems that somebody described, each with its overrides and what was reported of it.
+"""Named rows: published systems, each with its overrides and its published accuracies.
 
 Not here: training them, see `sweeps`; comparing their results with the reported ones, see `reporting`.
 """

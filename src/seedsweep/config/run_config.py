@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 # Where a trial stands in its search: its suggestion's number, and in Hyperband its bracket and rung and the number
-# of the suggestion that it goes on with. Tags of its run.
+# of the suggestion that it resumes. Tags of its run.
 SEARCH_PLACES = ("suggestion", "bracket", "rung", "continues")
 
 # What a sweep adds to the overrides of its trials.
@@ -67,7 +67,7 @@ class Tracking:
 
     @property
     def resumable(self) -> bool:
-        """Whether its last state is kept, for the trial on the next rung to go on from."""
+        """Whether its last state is kept, for the trial on the next rung to resume from."""
         return self.search is not None and "rung" in self.search
 
 

@@ -111,7 +111,7 @@ def prepare(data: Data, raw: RawArrays) -> Dataset:
             )
         x_test, y_test = x_train[held], y_train[held]
         x_train, y_train = x_train[~held], y_train[~held]
-        note = " (every fifth image tests: the file has no test images)"
+        note = " (every fifth image is held out for testing: the file has no test images)"
     by = scaling.divisor(data.scale, x_train, x_test)
     test = Split(scaling.scaled(x_test, by), y_test)
     if data.validation == "holdout":

@@ -39,7 +39,7 @@ class JobRequest:
 
 
 class JobSource(Protocol):
-    """Gives jobs one after another, and is told what they came to; it may decide by that what comes next."""
+    """Supplies jobs one after another and receives their results, which may decide about the next job."""
 
     @property
     def total(self) -> int:
@@ -75,7 +75,7 @@ class StaticJobSource:
         """Nothing follows from what a job came to."""
 
     def not_started(self, loader: ConfigLoader) -> list[JobReturn]:
-        """Return a result of unknown status for each job that nobody took."""
+        """Return a result of unknown status for each job that was not started."""
         composer = JobComposer(loader, self._config, self._first, self.total - len(self._left))
         jobs = [composer.job(given) for given in self._left]
         return [JobReturn(overrides=list(job.config.hydra.overrides.task), status=JobStatus.UNKNOWN) for job in jobs]

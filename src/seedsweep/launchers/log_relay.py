@@ -1,6 +1,6 @@
 """What workers and their parent say to each other: log records one way, the request to stop the other.
 
-Each worker has a connection of its own: one that is killed in mid-sentence spoils nobody else's, as it
+Each worker has a connection of its own: one that is killed in the middle of a record cannot damage the others', as it
 would with a queue or an event that all of them share.
 """
 
@@ -67,7 +67,7 @@ def console_handler() -> logging.Handler:
 
 
 def report_to(report: Callable[[logging.LogRecord], None]) -> None:
-    """Hand this process' records to whoever brings them to the user, from now on."""
+    """Send this process' records to this function from now on."""
     global _report  # noqa: PLW0603 - a process has one parent
     _report = report
 

@@ -33,10 +33,10 @@ _COLOURS = {logging.ERROR: "red", logging.WARNING: "yellow"}
 
 
 class _Console(Console):
-    """A console whose reader may leave: a sweep goes on without one, as with `| head`."""
+    """A console whose reader may leave: a sweep continues without one, as with `| head`."""
 
     def on_broken_pipe(self) -> None:
-        """Speak to nobody from now on; Rich itself would exit."""
+        """Print nothing from now on; Rich itself would exit."""
         self.quiet = True
 
 
@@ -114,7 +114,7 @@ class ProgressDisplay:
         with self._lock:
             self._bars.update(self._all, advance=-1)
             self._pace.again()
-        self._print(f"again    {label}: {reason}", "yellow")
+        self._print(f"retrying {label}: {reason}", "yellow")
 
     def failed(self, label: str, reason: str, traceback: str) -> None:
         """Say at once that a job failed, and where."""

@@ -77,7 +77,7 @@ def _slot(name: str, cuda_visible_devices: str) -> WorkerSlot:
 
 
 def environment_of(name: str, cuda_visible_devices: str | None) -> dict[str, str]:
-    """Return what a slot's worker must have in its environment; None where somebody else says which GPU it has."""
+    """Return what a slot's worker must have in its environment; None if another launcher assigns the GPU."""
     devices = {} if cuda_visible_devices is None else {"CUDA_VISIBLE_DEVICES": cuda_visible_devices}
     return devices | {
         SLOT_VARIABLE: name,

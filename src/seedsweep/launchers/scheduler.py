@@ -62,10 +62,10 @@ class Worker(Protocol):
         """Start a job; what is returned is done when it has ended."""
 
     def is_lost(self) -> bool:
-        """Tell whether nothing will come of its job any more, though nobody has said so."""
+        """Tell whether the worker died silently."""
 
     def result(self, future: Future[Any]) -> JobOutcome:
-        """Return what is told of its job.
+        """Return the outcome of its job.
 
         Raises:
             TrialError: its process is gone, or took too long and was killed.

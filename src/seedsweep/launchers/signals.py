@@ -1,6 +1,6 @@
 """What Ctrl-C and SIGTERM do to the process that a user started.
 
-Once: `KeyboardInterrupt`, and whoever is running winds up. Twice, or SIGTERM, or the terminal closed: the
+Once: `KeyboardInterrupt`, and running trials write their checkpoints. Twice, or SIGTERM, or the terminal closed: the
 workers are killed at once, `Terminated` is raised so that runs can still be closed, and after seconds the
 process ends whatever it is doing.
 """
@@ -30,7 +30,7 @@ def handle_signals() -> None:
     signal.signal(signal.SIGINT, _on_interrupt)
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        # Whoever starts a command with nohup wants it to outlive the terminal.
+        # A command started with nohup must outlive the terminal.
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_terminate)
 

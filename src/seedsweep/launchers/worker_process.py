@@ -123,7 +123,7 @@ def run_loaded(load: Callable[[], DictConfig], mend: Callable[[JobOutcome], JobO
 
     Args:
         load: gives its config anew, composed and numbered.
-        mend: changes what is told of it.
+        mend: changes the outcome that is reported.
 
     Returns:
         A pickled `JobOutcome`. Whatever the task raised stands in it, `SystemExit` too.

@@ -1,4 +1,4 @@
-"""What earlier runs spare a sweep: trials that have ended, checkpoints to go on from, and a sweep to go on with.
+"""What earlier runs spare a sweep: trials that have ended, checkpoints to resume from, and a sweep to resume.
 
 Not here: what a checkpoint holds, see `training.checkpoints`; how results reach the store, see `tracking`.
 """
@@ -89,7 +89,7 @@ def ended(records: Sequence[TrialRecord], *, tested: bool = True) -> TrialRecord
 
 
 def own_directory(records: Sequence[TrialRecord]) -> Path | None:
-    """Return where a trial by itself was interrupted, to go on with its run there."""
+    """Return where a trial by itself was interrupted, to resume its run there."""
     alone = [record for record in records if PARENT_TAG not in record.tags and not has_ended(record)]
     places = (
         place
@@ -100,10 +100,10 @@ def own_directory(records: Sequence[TrialRecord]) -> Path | None:
 
 
 def fetch_checkpoint(places: Iterable[Path], described: RunMetadata, directory: Path) -> None:
-    """Copy the furthest checkpoint that a trial can go on from, unless it has one as far.
+    """Copy the furthest checkpoint that a trial can resume from, unless it has one as far.
 
     Args:
-        places: where to look: the directories of its earlier runs, or of those that it goes on with.
+        places: where to look: the directories of its earlier runs, or of those that it resumes.
         described: the trial.
         directory: its own.
 
@@ -198,7 +198,7 @@ def find_reusable(
             # A link stands for it from now on, or it is trained again; or it is no result of this trial.
             store.client.delete_run(own[number].run_id)
         if has_lost:
-            reasons["in runs whose files are gone"] += 1
+            reasons["before, but their files are gone"] += 1
         elif done:
             elsewhere[number] = done
         elif records:

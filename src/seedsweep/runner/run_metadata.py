@@ -1,6 +1,6 @@
 """A trial as its run tells of it: its name, its settings as text, its tags.
 
-The sweep and the worker describe a trial with the same words, whoever of them comes to write its run.
+The sweep and the worker use the same metadata, because either of them may write the run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RunMetadata:
 
     Attributes:
         trial_id: see `trials.fingerprint`.
-        training_id: see there too; which checkpoints it can go on from.
+        training_id: see there too; which checkpoints it can resume from.
         name: what a person tells the run by.
         settings: every leaf of the trial's config as text, by dotted path.
         tags: by name.
@@ -130,7 +130,7 @@ def differences(before: Mapping[str, str], threads_before: str, now: RunMetadata
     """
     found = []
     if before.get("dataset_sha256") != now.tags["dataset_sha256"]:
-        found.append("on other images")
+        found.append("on a different dataset")
     if before.get("hardware") != now.tags["hardware"]:
         found.append(f"on {before.get('hardware')} (now {now.tags['hardware']})")
     if threads_before != now.settings["threads"]:
@@ -142,7 +142,7 @@ def differences(before: Mapping[str, str], threads_before: str, now: RunMetadata
         if old.get(library) != new.get(library)
     ]
     if before.get("recipe") != now.tags["recipe"]:
-        found.append("by other code of seedsweep's own")
+        found.append("with other training code of seedsweep")
     return found
 
 

@@ -56,7 +56,7 @@ def _train(store: Store, run: RunConfig, dataset: Dataset, described: RunMetadat
     earlier = [] if rerun == "true" else reuse.earlier_runs(store, described.trial_id)
     done = reuse.ended(earlier)
     if done and not (rerun == "missing" and are_gone(done)):
-        log.info("reused: %s was trained before, as run %s; rerun=true trains it again", described.name, done.run_id)
+        log.info("cached: %s was trained before, as run %s; rerun=true trains it again", described.name, done.run_id)
         if are_gone(done):
             log.warning("its network and its answers are gone; rerun=missing trains it again")
         _show(store, reuse.link_existing_run(store, done, described, None))
@@ -75,7 +75,7 @@ def _train(store: Store, run: RunConfig, dataset: Dataset, described: RunMetadat
             run_id = settle(store, directory, "interrupted") if JournalReader(directory).exists else None
     if run_id is None:
         what = f"{described.name} is not recorded: its run was deleted in MLflow while it was trained"
-        raise WriteError(what, "the same command trains it again")
+        raise WriteError(what, "run the same command again to train it")
     _show(store, run_id)
     return metrics
 

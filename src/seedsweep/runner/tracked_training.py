@@ -42,7 +42,7 @@ def train_tracked(run: RunConfig, dataset: Dataset, described: RunMetadata, dire
 
     try:
         with contextlib.closing(Journal(directory)) as journal:
-            # Whoever wrote the last line may have been killed before anybody heard of it.
+            # The process that wrote the last line may have been killed before it could report.
             if metrics := journal.finished_as(owner_of(run.tracking.parent_run_id, described.trial_id)):
                 return metrics
             writer = _writer(journal, run, described)
@@ -86,7 +86,7 @@ def _train(
     for metrics in epochs:
         writer.epoch(metrics)
     if epochs:
-        log.info("%s goes on after epoch %d of %d", name, len(epochs), trial.epochs)
+        log.info("resuming %s after epoch %d of %d", name, len(epochs), trial.epochs)
 
     def on_epoch(metrics: EpochMetrics) -> None:
         epochs.append(metrics)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class AskTellLoop:
     """Asks and tells a search, and writes down both.
 
-    With a lag, results are told in the order of their suggestions, and suggestion k is made when exactly those up to
-    k - lag are told, and further ones, in order, only where the search says that it needs them. So it depends on the
-    scores, never on which trial happened to end first. Without a lag, all results are told as they came.
+    With a lag, results are reported in the order of their suggestions, and suggestion k is requested when exactly those
+    up to k - lag are reported; further ones follow, in order, only if the search needs them. So a suggestion depends on
+    the scores and never on which trial ended first. Without a lag, results are reported as they arrive.
 
     Args:
         search: not begun.

@@ -20,7 +20,7 @@ from seedsweep.search.protocol import Rung
 if TYPE_CHECKING:
     from seedsweep.search.protocol import Dimension, SearchRequest
 
-# The name of the one metric that an oracle is told.
+# The name of the one metric that is reported to an oracle.
 SCORE = "score"
 # Reaching it would raise from inside the oracle.
 _FAILURES_IN_A_ROW = 10**9

@@ -47,7 +47,7 @@ class SearchRequest:
         max_trials: how many trials there may be; None: as many as Hyperband has.
         maximize: whether greater scores are better.
         epochs: of Hyperband, the most that a trial is trained; None with the others.
-        factor: of Hyperband, one in how many trials goes on, and how many times longer.
+        factor: of Hyperband, one in how many trials is promoted, and how many times longer.
     """
 
     algorithm: str
@@ -95,7 +95,7 @@ class Proposal:
         number: counts from 0.
         numbers: one a dimension.
         epochs: of Hyperband, how long to train in all; None with the others, as all that follow.
-        continues: the number of the trial that it goes on with; None: of none.
+        continues: the number of the trial that it resumes; None: of none.
         bracket: see `Rung`.
         rung: see `Rung`.
     """

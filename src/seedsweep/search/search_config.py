@@ -29,7 +29,7 @@ class SearchConfig:
         seed: of the search, ≥ 0.
         order: "reproducible", by which a suggestion follows from the seed and the number of slots alone, or
             "fastest", by which a free slot gets one at once, from all that is known by then.
-        factor: of Hyperband, one in how many trials goes on, and how many times longer.
+        factor: of Hyperband, one in how many trials is promoted, and how many times longer.
         confirm: with how many fresh seeds the winner is trained again; 0: with none.
     """
 

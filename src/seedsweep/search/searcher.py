@@ -30,7 +30,7 @@ class Suggestion:
         number: counts from 0.
         values: the override text of each axis, by its key.
         epochs: of Hyperband, how long to train in all; None with the others, as all that follow.
-        continues: the number of the trial with the same values to go on with; None: a new one.
+        continues: the number of the trial with the same values to resume; None: a new one.
         bracket: which of Hyperband's brackets it belongs to.
         rung: which rung of the bracket, from 0.
     """
@@ -47,7 +47,7 @@ class Search:
     """KerasTuner's search of one space.
 
     It depends on nothing but what stands here and on the sequence of `ask` and `tell`: the same ones lead to the
-    same suggestions in any process. Nothing is suggested twice, but for the trials that Hyperband goes on with.
+    same suggestions in any process. Nothing is suggested twice, but for the trials that Hyperband continues with.
 
     Args:
         process: runs it; it may run several searches.
@@ -57,7 +57,7 @@ class Search:
         max_trials: how many trials there may be; None, for Hyperband only: as many as its brackets have.
         maximize: whether greater scores are better.
         epochs: for Hyperband, and only for it, the most that a trial is trained.
-        factor: of Hyperband, one in how many trials goes on, and how many times longer.
+        factor: of Hyperband, one in how many trials is promoted, and how many times longer.
 
     Attributes:
         rungs: Hyperband's, in the order in which it opens them; empty for the others.
@@ -120,7 +120,7 @@ class Search:
         self._request("tell", self._told(Result(number, score)))
 
     def replay(self, record: Iterable[Suggestion | Result]) -> list[Suggestion]:
-        """Take what an earlier process asked and told, in its order, and go on from there.
+        """Take what an earlier process asked and told, in its order, and resume from there.
 
         Nothing that took long is computed again. Asks that brought nothing need not be recorded.
 

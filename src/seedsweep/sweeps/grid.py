@@ -122,7 +122,7 @@ class _Sweep:
     def _duplicates(self) -> dict[int, int]:
         """Return the trials that another one stands for: they differ in their words only, or in who stops them.
 
-        Whom the others' results may stop stands for nobody whom they may not.
+        A trial that may be pruned never substitutes for one that may not.
         """
         leaders: dict[str, int] = {}
         for stoppable in (False, True):
@@ -135,12 +135,12 @@ class _Sweep:
     def _say_plan(self, numbers: Sequence[int]) -> None:
         again = len(self.known.tried.keys() & set(numbers))
         reused = len(self.plan) - len(numbers)
-        log.info("plan: %d reused, %d to retry, %d new", reused, again, len(numbers) - again)
+        log.info("plan: %d cached, %d to resume, %d new", reused, again, len(numbers) - again)
         for why, count in self.known.reasons.items():
-            log.info("not reused: %d trained before %s", count, why)
+            log.info("not cached (%d trial%s): trained %s", count, "s" * (count > 1), why)
         if self.known.bare:
             log.warning(
-                "reused without their files, which are gone: %d; rerun=missing trains them again", self.known.bare
+                "cached without files, which were deleted: %d; rerun=missing trains them again", self.known.bare
             )
 
     def _link_elsewhere(self) -> None:

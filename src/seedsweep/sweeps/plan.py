@@ -264,7 +264,7 @@ def _expected_runtime(trial: Trial, slots: Sequence[WorkerSlot]) -> Runtime:
     """Return what trials will compute with."""
     from seedsweep.training import backend
 
-    if not slots:  # a launcher of Hydra's, on this machine as far as anybody knows
+    if not slots:  # a launcher of Hydra's: probably on this machine
         return backend.expected_in({"CUDA_VISIBLE_DEVICES": "-1"}, trial.backend, trial.threads)
     return slots[0].ask(partial(backend.expected_in, slots[0].environment, trial.backend, trial.threads))
 

@@ -1,4 +1,4 @@
-"""What a sweep comes to, from the store alone: its table and its pictures."""
+"""A sweep's table and pictures, made from the store alone."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _draw_curves(
     from seedsweep.reporting.plots.small_multiples import MOST
 
     rows = [row for row in table.rows if row.trials]
-    # Of those that are only counted nobody reads the curves.
+    # Rows beyond these are only counted, so their curves are not read.
     histories = [
         [read_epochs(store, trials[run_id]) for run_id in row.trials] if place < MOST else []
         for place, row in enumerate(rows)

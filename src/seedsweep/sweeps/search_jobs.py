@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A constant lag of two suggestions a slot: one in it, one to go on with while another slot's takes long.
+# A constant lag of two suggestions a slot: one in it, one to resume while another slot's takes long.
 _LAG_PER_SLOT = 2
 
 
@@ -139,7 +139,7 @@ class SearchJobSource:
         try:
             return self._next()
         except OSError as error:
-            # Those that are under way end; what they come to is told when the search goes on.
+            # Running trials end; their results are reported when the search resumes.
             self._unwritten = cannot_write(error, self._underway.directory)
         except WriteError as error:
             self._unwritten = error
@@ -172,8 +172,8 @@ class SearchJobSource:
             return
         error = error_of(result)
         if isinstance(error, WriteError):
-            return  # no result of the trial: the same command trains it again
-        # Whoever was outdone is known to be no winner; how bad it was is worth knowing.
+            return  # no result of the trial: run the same command again to train it
+        # A pruned trial is not the winner; its score still informs the search.
         score = error.metrics.get(self._told.objective) if isinstance(error, TrialPruned) else None
         self._score(planned.number, score, finished=False)
 

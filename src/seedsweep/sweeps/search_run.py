@@ -90,7 +90,7 @@ def run_search(
             suggestions=search.most_trials,
             confirm=wanted.confirm,
         )
-        # How many slots there are may change while a search is interrupted; it goes on with those that it began with.
+        # How many slots there are may change while a search is interrupted; it resumes those that it began with.
         told = json.dumps(asdict(replace(record, slots=0)))
         rule = repr(first.run.trial.stop)  # no part of a trial's identity, but of what is searched
         values = [planned.described.trial_id for planned in plans]
@@ -104,7 +104,7 @@ def run_search(
 
 
 def _as_begun(sweep: SweepSession) -> SearchRecord:
-    """Return how a search that goes on was begun."""
+    """Return how a search that is resumed was begun."""
     from seedsweep.tracking.run_queries import read_sweep
 
     record = read_sweep(sweep.store, sweep.parent.run_id).search

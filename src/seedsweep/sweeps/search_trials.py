@@ -115,7 +115,7 @@ class SearchTrials:
         return done
 
     def fetch_checkpoint(self, planned: PlannedTrial, continues: Suggestion | None = None) -> None:
-        """Give a trial the checkpoint to go on from: its own, or that of the suggestion which it continues."""
+        """Give a trial the checkpoint to resume from: its own, or that of the suggestion which it continues."""
         from seedsweep.tracking import abandoned_sweeps
 
         places = abandoned_sweeps.directories(self._tried(planned))
@@ -164,7 +164,7 @@ class SearchTrials:
 
 
 def _in_store(sweep: SweepSession) -> dict[int, TrialRecord]:
-    """Return what a search that goes on has brought to the store before: job number → trial."""
+    """Return what a search that is resumed has brought to the store before: job number → trial."""
     from seedsweep.tracking.run_queries import trials_by_job
 
     return trials_by_job(sweep.store, sweep.parent.run_id) if sweep.resumed else {}

@@ -69,7 +69,7 @@ class SweepSession:
     is_rerun: bool
 
     def fetch_checkpoint(self, planned: PlannedTrial, places: Sequence[Path]) -> None:
-        """Let a trial go on from the furthest of its checkpoints.
+        """Let a trial resume from the furthest of its checkpoints.
 
         Args:
             planned: the trial.
@@ -142,7 +142,7 @@ class SweepSession:
     def interrupted(self) -> SweepInterrupted:
         """Return what to raise after Ctrl-C, when everything is settled."""
         command = "the same command without rerun=true" if self.starts_over else "the same command"
-        return SweepInterrupted(f"interrupted: what is finished is in the table; {command} goes on")
+        return SweepInterrupted(f"interrupted: finished trials are in the table; run {command} again to resume")
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def open_sweep(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[
         abandoned_sweeps.close_abandoned_runs(store)
         before = None if fresh else abandoned_sweeps.interrupted_sweep(store, identity)
         if not fresh and before is None and (other := abandoned_sweeps.find_running_duplicate(store, identity)):
-            log.warning("the same sweep is at work in %s: what both are to train is trained twice", other)
+            log.warning("this sweep is already running in %s; shared trials will be trained twice", other)
         directory = before.directory if before else new_directory
         if made and new_directory != directory:
             new_directory.rmdir()
@@ -250,7 +250,7 @@ def _resume(store: Store, before: Interrupted) -> SweepWriter:
     parent = SweepWriter(store, before.run_id)
     parent.reopen()
     settle_all(store, before.directory, before.run_id, "interrupted")
-    log.info("going on with sweep %s: %s", before.run_id, before.name)
+    log.info("resuming sweep %s: %s", before.run_id, before.name)
     return parent
 
 
@@ -269,7 +269,7 @@ def cannot_write(error: OSError, place: Path) -> WriteError:
     """Return what to raise when a sweep's own files cannot be written."""
     return WriteError(
         f"cannot write to {error.filename or place}: {error.strerror}",
-        "nothing is lost: free space or permission there, and the same command goes on",
+        "nothing is lost: free space or permission there, then run the same command again to resume",
     )
 
 

@@ -39,7 +39,7 @@ def lock(file: IO[bytes], *, seconds: float = _PATIENCE_SECONDS) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise WriteError(
-                    f"another process works on {file.name}", "wait for it, or stop it; then the same command again"
+                    f"another process works on {file.name}", "wait for it, or stop it; then run the same command again"
                 ) from None
             time.sleep(0.05)
         else:
@@ -62,7 +62,7 @@ def claim(directory: Path) -> IO[bytes]:
 
 
 def claim_abandoned(directory: Path) -> IO[bytes] | None:
-    """Claim a directory whose owner is gone; None where it is not, or nobody can know."""
+    """Claim a directory whose owner is gone; None where it is not, or where that is unknown."""
     if os.name == "nt":
         return None
     try:
@@ -72,7 +72,7 @@ def claim_abandoned(directory: Path) -> IO[bytes] | None:
 
 
 def is_owned(directory: Path) -> bool:
-    """Tell whether a process works in a directory; False where nobody can know."""
+    """Tell whether a process works in a directory; False where that is unknown."""
     if os.name == "nt":
         return False
     try:
@@ -86,7 +86,7 @@ def is_owned(directory: Path) -> bool:
 
 
 def is_abandoned(directory: Path) -> bool:
-    """Tell whether a directory was claimed by a process that is gone; False where nobody can know."""
+    """Tell whether a directory was claimed by a process that is gone; False where that is unknown."""
     claimed = claim_abandoned(directory)
     if claimed is None:
         return False

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def walk_files(directory: Path) -> Iterator[Path]:
     """Give every file below a directory.
 
-    Not `Path.rglob`, which may raise when somebody removes a directory that it is about to look into.
+    Not `Path.rglob`, which may raise when a directory is removed that it is about to list.
     """
     for place, _, names in os.walk(directory):
         yield from (Path(place, name) for name in names)

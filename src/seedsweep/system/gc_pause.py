@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Let nobody look for garbage meanwhile: where many objects are made that stay, it takes half the time."""
+    """Disable garbage collection inside the block: creating many objects that stay takes half the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

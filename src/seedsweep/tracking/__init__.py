@@ -2,9 +2,9 @@
 
 import os
 
-# Here, because MLflow reads these when it is imported, and whoever imports it comes by here first. It reports its use
-# to its makers unless told not to; it prints two lines for each run of a server that ends, between a sweep's own; and
-# it tries for four minutes to reach a server that is away, which the courier does, without anybody waiting.
+# Here, because MLflow reads these when it is imported, and this package is imported before it. MLflow reports its use
+# to its makers unless told not to; it prints two lines for each run of a server that ends; and it tries for four
+# minutes to reach a server that is away, which the uploader does in the background.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

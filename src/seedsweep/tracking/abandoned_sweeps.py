@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Whoever makes a link needs a fraction of a second, and of a server that is away some tries.
+# A link is made within a fraction of a second, or some retries where a server is away.
 _LINK_SECONDS = 600
 
 
 def directories(records: Sequence[TrialRecord]) -> list[Path]:
-    """Return where runs keep what they need to go on."""
+    """Return the directories in which runs keep what they need to resume."""
     return [Path(record.tags[DIRECTORY_TAG]) for record in records if DIRECTORY_TAG in record.tags]
 
 
@@ -36,7 +36,7 @@ class Interrupted:
     Attributes:
         run_id: of its run.
         name: what it is called.
-        directory: where it keeps what it needs to go on.
+        directory: where it keeps what it needs to resume.
         is_rerun: whether it trains what was trained before.
     """
 
@@ -47,7 +47,7 @@ class Interrupted:
 
 
 def interrupted_sweep(store: Store, plan_id: str) -> Interrupted | None:
-    """Return the latest sweep of the same trials that is not finished and that nobody works on."""
+    """Return the latest sweep of the same trials that is not finished and on which no process works."""
     for record in runs_of(store, PLAN_TAG, plan_id):
         if record.status == "finished":
             continue

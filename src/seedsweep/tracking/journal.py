@@ -2,7 +2,7 @@
 
 A trial never waits for the store: it writes here, and a store that is away for a while gets everything
 later, from the process that looks after the sweep or, if that is killed, from the next one. Not here: how
-the store is told, see `journal_uploader`.
+entries reach the store, see `journal_uploader`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class UploadCursor:
 
 
 class JournalReader:
-    """The journal in a directory, as whoever delivers it sees it: one process at a time, the writer or another.
+    """The journal in a directory, as the process that uploads it sees it: its writer or another one.
 
     Each line is one entry, a mapping with one of these keys:
     `start` (name, tags, params), `metrics` (with `step`), `tags`, `files` (a directory's name), and `end`
@@ -97,7 +97,7 @@ class JournalReader:
         try:
             known = UploadCursor(**json.loads((self.directory / _DELIVERED).read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
-            return UploadCursor()  # at the worst it is told again what it knows
+            return UploadCursor()  # at worst, entries are uploaded twice
         return known if known.key == self.key and known.size <= self.size else UploadCursor()
 
     def note_delivered(self, run_id: str, size: int) -> None:
@@ -107,14 +107,14 @@ class JournalReader:
         unfinished.replace(self.directory / _DELIVERED)
 
     def clear(self) -> None:
-        """Remove the journal of a finished run that the store has whole; an unfinished one may go on."""
+        """Remove the journal of a finished run that the store has whole; an unfinished one may be resumed."""
         if self.exists and self.status == "FINISHED" and self.delivered.size == self.size:
             # In this order: the mark must never outlive what it is about.
             (self.directory / _DELIVERED).unlink()
             self._path.unlink()
 
     def set_aside(self) -> None:
-        """Keep the journal under another name, under which nobody looks for it."""
+        """Keep the journal under another name, so that it is not uploaded again."""
         (self.directory / _DELIVERED).unlink(missing_ok=True)
         self._path.replace(self._path.with_suffix(f".{self.key}"))
 
@@ -139,7 +139,7 @@ class Journal(JournalReader):
         self._lines = self._path.open("ab")
         self._writing = threading.Lock()
         file_lock.lock(self._lines)
-        # Whoever was killed in mid-sentence leaves half a line.
+        # A process that was killed while writing leaves half a line.
         entries = self.entries()
         self._lines.truncate(entries[-1]["ends_at"] if entries else 0)
 
@@ -175,7 +175,7 @@ class Journal(JournalReader):
                 if written < len(line):
                     os.write(self._lines.fileno(), line[written:])
                 if "end" in entry:
-                    os.fsync(self._lines.fileno())  # what the trial could go on from is removed next
+                    os.fsync(self._lines.fileno())  # what the trial could resume from is removed next
             except OSError:
                 self._lines.truncate(before)
                 raise

@@ -36,7 +36,7 @@ _BATCH = 1000
 TRANSIENT_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 # What it raises when it has understood and says no: telling it again would not help.
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
-# A courier that is in the middle of a call, and whoever settles what it has left, would make a run twice.
+# Without it, an uploader in the middle of a call and the recovery of what it left would create a run twice.
 _one_at_a_time = threading.Lock()
 _LOOK_SECONDS, _LONGEST_DELAY_SECONDS = 0.5, 5.0
 # A call to a server that hangs is not waited for.

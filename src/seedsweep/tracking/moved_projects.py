@@ -1,7 +1,7 @@
 """A project that was moved or copied: MLflow stores absolute paths, and those lead to where the project was before.
 
 Artifacts that lie beside their database, in MLflow's own layout `mlruns/EXPERIMENT`, are found there again. Locations
-of another layout were somebody's choice and stay.
+of another layout were chosen by a user and stay.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def former_home(location: str, experiment_id: str, file: Path) -> Path | None:
     former, home = place.parent.parent, file.parent
     if former == home or (former.exists() and former.samefile(home)):
         return None
-    # Not where somebody keeps a database apart from its artifacts.
+    # Not where a user keeps the database apart from its artifacts.
     was_moved = not former.exists() or (former / file.name).exists() or (home / "mlruns" / experiment_id).exists()
     return former if was_moved else None
 

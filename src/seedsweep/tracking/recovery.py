@@ -82,7 +82,7 @@ def _deliver(outbox: JournalReader, store: Store) -> str | None:
         return with_retries(store, lambda: deliver(outbox, store))
     except MlflowException as refusal:
         check_kept(store, outbox.directory)
-        # Somebody deleted the run, for example; asking again at every start would help nobody.
+        # The run was deleted, for example: asking again at every start would not help.
         log.warning("the store refuses the run in %s: %s", outbox.directory, first_line(refusal))
         outbox.set_aside()
         return None
@@ -102,16 +102,16 @@ def check_kept(store: Store, directory: Path) -> None:
         store.find_experiment()
     except UserError as deleted:
         what = f"cannot write to the store {store.uri}: {deleted.what}; what was trained is kept in {directory}"
-        raise WriteError(what, f"{deleted.fix}, then the same command again") from deleted
+        raise WriteError(what, f"{deleted.fix}, then run the same command again") from deleted
 
 
 def refused(store: Store, directory: Path, run_id: str, error: MlflowException) -> WriteError:
-    """Build the error for a store that refuses what is told of a sweep's own run, as of one that was deleted."""
+    """Build the error for a store that refuses to write a sweep's own run, as after its deletion."""
     try:
         check_kept(store, directory)
     except WriteError as deleted:
         return deleted
-    fix = f"{store.command(f'runs restore --run-id {run_id}')}, if it was deleted; then the same command again"
+    fix = f"{store.command(f'runs restore --run-id {run_id}')}, if it was deleted; then run the same command again"
     return WriteError(f"the store {store.uri} refuses the sweep's run {run_id}: {first_line(error)}", fix)
 
 
@@ -151,7 +151,7 @@ def try_once(store: Store, call: Callable[[], Answer], otherwise: Answer) -> Ans
 
 
 def not_taken(store: Store, error: Exception) -> WriteError:
-    """Build the error for a store that does not take what it is told."""
+    """Build the error for a store that cannot be written."""
     why = first_line(error)
     place = f"to the store {store.uri}"
     if isinstance(error, OSError) and error.strerror:
@@ -160,5 +160,5 @@ def not_taken(store: Store, error: Exception) -> WriteError:
         why = "the disk is full"
     return WriteError(
         f"cannot write {place}: {why}",
-        "nothing is lost: remove the cause, and the same command delivers what is finished and goes on",
+        "nothing is lost: remove the cause, then run the same command again to upload what is finished and resume",
     )

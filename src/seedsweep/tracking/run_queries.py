@@ -118,7 +118,7 @@ def with_original_files(store: Store, trials: Sequence[TrialRecord]) -> Iterator
 
 def _find(store: Store, wanted: str | None) -> str:
     sweeps = [run for run in _search(store, _ANY_ROOT, "attributes.start_time DESC") if _is_root(run)]
-    # One that was gone on with is as late as that; the sort is stable.
+    # One that was resumed is as late as that; the sort is stable.
     sweeps.sort(key=lambda run: int(run.data.tags.get(RESUMED_TAG, run.info.start_time)), reverse=True)
     for run in sweeps:
         if wanted is None or wanted in (run.info.run_id, run.data.tags[SWEEP_TAG]):
@@ -193,7 +193,7 @@ def running(store: Store) -> list[TrialRecord]:
 
 
 def half_links(store: Store, seconds: float) -> list[TrialRecord]:
-    """Return the runs that stand for another one and were not finished by whoever made them, this long ago."""
+    """Return the links to other runs that were left unfinished this long ago."""
     before = int((time.time() - seconds) * 1000)
     condition = f"tags.{REUSED_TAG} LIKE '%' and attributes.status = 'RUNNING' and attributes.start_time < {before}"
     runs = _search(store, condition, "attributes.start_time ASC")

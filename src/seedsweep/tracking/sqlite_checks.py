@@ -1,6 +1,6 @@
 """A database's file and a directory for artifacts, checked before MLflow touches them.
 
-MLflow would make its tables in anybody's database, and tries for long where it may not write.
+MLflow would create its tables in any database, and retries for long where it may not write.
 """
 
 from __future__ import annotations

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 # Its notices about tables and migrations are about nothing that a user did.
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
-# It logs the traceback of every error that it raises, and whoever catches it says what to do.
+# It logs the traceback of every error that it raises; the caller says what to do.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
-# What a server wants that runs and lets nobody in, by its answer.
+# What to do where a server refuses access, by its status code.
 _AT_THE_DOOR = {
     401: "MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=… in the environment",
     403: "a user who may write there, or `mlflow server --allowed-hosts` with this address",
@@ -150,7 +150,7 @@ class Store:
         return (self.copied_from or self.file).parent
 
     def close(self) -> None:
-        """Close all connections; a database in a file is one file then, which can be copied, and read by anybody."""
+        """Close all connections; a SQLite database is one file then, which readers without write access can open."""
         if self.file is not None:
             self._database.engine.dispose()
             sqlite_checks.leave_one_file(self.file)

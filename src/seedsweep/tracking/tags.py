@@ -8,13 +8,13 @@ SWEEP_TAG = "sweep_name"
 JOB_TAG = "job"
 # The identity of a trial; on every run that is one.
 TRIAL_TAG = "trial_id"
-# Where a sweep or a trial keeps what it needs to go on.
+# Where a sweep or a trial keeps what it needs to resume.
 DIRECTORY_TAG = "directory"
-# Which trials a sweep has: the same command goes on with the sweep that has the same ones.
+# Which trials a sweep has: the same command resumes with the sweep that has the same ones.
 PLAN_TAG = "plan_id"
 # How many trials it is to have.
 PLANNED_TAG = "trials"
-# Says of a sweep that it trains what was trained before.
+# Marks a sweep that trains again what was trained before.
 RERUN_TAG = "rerun"
 # When the same command last went on with a sweep, in milliseconds since 1970.
 RESUMED_TAG = "resumed"

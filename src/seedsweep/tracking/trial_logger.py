@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def owner_of(parent_run_id: str | None, trial_id: str) -> str:
-    """Return what a journal says of whose it is: which trial of which sweep, or a trial by itself."""
+    """Return the owner in a journal: which trial of which sweep, or a trial by itself."""
     return f"{parent_run_id or ''}/{trial_id}"
 
 

@@ -111,7 +111,7 @@ def versions(backend: str) -> dict[str, str]:
 
 
 def _gpu_releases() -> dict[str, str]:
-    """Return the versions of the installed libraries by which a GPU computes; of those from elsewhere nobody tells."""
+    """Return the versions of the installed GPU libraries; those outside of Python packages are unknown."""
     names = ((found.name.lower(), found.version) for found in metadata.distributions() if found.name)
     return {name: version for name, version in sorted(names) if name.startswith(_GPU_LIBRARIES)}
 

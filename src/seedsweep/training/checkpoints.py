@@ -72,7 +72,7 @@ class CheckpointConfig:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint at a path; whoever reads it meanwhile sees the old one or the new one.
+    """Replace the checkpoint at a path. A concurrent reader sees the old or the new one.
 
     Raises:
         OSError: there is no room, or no permission; what stood there still does.
@@ -116,7 +116,7 @@ def _unfinished(path: Path) -> Path:
 
 
 def read(path: Path, training_id: str, epochs: int) -> Checkpoint | None:
-    """Return the checkpoint at a path, or None where there is none that this trial of some epochs can go on from.
+    """Return the checkpoint at a path, or None where there is none that this trial of some epochs can resume from.
 
     A damaged one, or another trial's, is said and passed over: the trial then starts again and ends with
     the same weights.

@@ -57,7 +57,7 @@ def disk_full_error(error: OSError, directory: Path) -> WriteError:
     """Build the error for a directory that cannot be written to."""
     return WriteError(
         f"cannot write {error.filename or directory}: {error.strerror}",
-        "nothing is lost: free space or permission there, and the same command goes on",
+        "nothing is lost: free space or permission there, then run the same command again to resume",
     )
 
 

@@ -1,6 +1,6 @@
 """The learning rate from the first step to the last, as a Keras schedule.
 
-The optimizer counts the steps, and its count is in every checkpoint: a trial that goes on has the same rates.
+The optimizer counts the steps, and its count is in every checkpoint: a trial that is resumed has the same rates.
 """
 
 from __future__ import annotations

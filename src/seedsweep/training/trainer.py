@@ -104,7 +104,7 @@ def train(
 ) -> TrainingResult:
     """Train a network and measure it once on the test images.
 
-    A trial that goes on from a checkpoint ends with the same weights, bit by bit, as if never interrupted.
+    A trial that resumes from a checkpoint ends with the same weights, bit by bit, as if never interrupted.
     Whatever ends it early, its last whole epoch is in the checkpoint.
 
     Args:
@@ -112,7 +112,7 @@ def train(
         dataset: on what.
         on_epoch: called after each epoch that is trained here, in order.
         keeping: where its checkpoint goes.
-        start: the checkpoint to go on from; None starts with fresh weights.
+        start: the checkpoint to resume from; None starts with fresh weights.
         tests: whether the test images are looked at.
 
     Raises:
@@ -194,7 +194,7 @@ def _fresh(trial: Trial, dataset: Dataset) -> tuple[keras.Model, keras.Model]:
 
 
 def _variables(model: keras.Model) -> list[NDArray[np.generic]]:
-    """Copy the state that training goes on from: weights, batch norm's statistics, dropout's seeds, the optimizer."""
+    """Copy the state that training continues from: weights, batch norm's statistics, dropout's seeds, the optimizer."""
     every = [*model.variables, *model.optimizer.variables]
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in every]
 
@@ -208,7 +208,7 @@ def _restore(model: keras.Model, state: Checkpoint) -> list[NDArray[np.generic]]
 
 
 class EpochCallback(keras.callbacks.Callback):  # type: ignore[misc]
-    """Seeds an epoch when it begins, and ends training after the batch in which somebody asked for it."""
+    """Seeds each epoch, and stops training after the current batch when that was requested."""
 
     def __init__(self, trial: Trial, epoch: int, stop: Callable[[], bool]) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ class EpochCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002 - Keras' signature
         """Stop training where that was requested."""
         if self._stop():
-            raise TrialStopped("stopped on request; the same command goes on from its last whole epoch")
+            raise TrialStopped("stopped on request; run the same command again to resume from its last complete epoch")
 
 
 def _one_epoch(

@@ -103,7 +103,7 @@ def config_hash(trial: Trial) -> str:
 
 
 def _telling(trial: Trial, left_out: Iterable[str]) -> dict[str, Any]:
-    # A trial that nobody stops, or that the others might have stopped and did not, ends with the same weights.
+    # A trial that is never pruned, or could have been and was not, ends with the same weights.
     passed_over = () if trial.stop.keeps_best else ("stop.name", "stop.patience", "stop.warmup")
     return {
         key: value

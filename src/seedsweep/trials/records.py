@@ -76,7 +76,7 @@ class SweepRecord:
         started: when it began, in UTC.
         trials: those that were begun.
         planned: how many it is to have.
-        search: how they were searched for; None where nobody searched.
+        search: how they were searched for; None for a grid.
         deleted: trials whose runs were deleted in the tracker, and that no other run stands for.
         has_ended: whether it came to its end, so that none of its trials is still to be started.
     """

@@ -40,7 +40,7 @@ def test_gives_what_the_pool_gives(tmp_path, shell):
     for key in ("trial_id", "weights_sha256", "dataset_sha256", "variant"):
         assert [trial.tags[key] for trial in ray] == [trial.tags[key] for trial in pool], key
     assert [trial.metrics["test_accuracy"] for trial in ray] == [trial.metrics["test_accuracy"] for trial in pool]
-    assert "plan: 2 reused, 0 to retry, 0 new" in again.out
+    assert "plan: 2 cached, 0 to resume, 0 new" in again.out
 
 
 @pytest.fixture(scope="module")
@@ -179,8 +179,8 @@ def test_what_the_pool_has_begun_is_finished_here(ray_sweep, ledger):
         assert driver.wait(60) == 130, trying.output
     trying.arguments = here
     assert trying.run() == 0, trying.output
-    assert "going on with sweep" in trying.output
-    assert "goes on after epoch" in trying.output
+    assert "resuming sweep" in trying.output
+    assert "after epoch" in trying.output
     trying.check_whole()
     assert trying.repeated() <= 2
 

@@ -125,7 +125,7 @@ def test_a_mean_below_the_close_scale_is_an_arrow_with_its_number():
 def test_an_interval_that_does_not_fit_is_said():
     """With two seeds it may be wider than all accuracies together."""
     figure = accuracies_figure([row("a", 0.99, interval=(0.5, 1.4)), row("b", 0.98)], title="x")
-    assert "Intervals that reach the edge of a scale go on beyond it." in words(figure)
+    assert "Intervals are clipped at the axis limits." in words(figure)
     assert figure.axes[0].get_xlim()[0] > 95
 
 

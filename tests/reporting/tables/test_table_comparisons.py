@@ -343,7 +343,7 @@ def test_no_grid_has_no_effects_and_says_why():
     assert table(*TWO).effects.reason == "no grid of two settings or more"
     holed = table(*GRID[:-3])
     assert holed.effects.reason.startswith("1 of 4 combinations is missing")
-    assert "What one setting is worth is not said: 1 of 4 combinations is missing" in to_markdown(holed)
+    assert "No effects: 1 of 4 combinations is missing" in to_markdown(holed)
     assert "Worth" not in to_markdown(holed)
 
 

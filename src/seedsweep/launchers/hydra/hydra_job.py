@@ -71,7 +71,7 @@ def run_job(task_function: TaskFunction, load: Callable[[], DictConfig], hydra_c
             job = task_part(config)
             came = JobReturn(list(config.hydra.overrides.task), job)
             resolved = deepcopy(OmegaConf.get_cache(config))
-            if config.hydra.job.env_set or hydra_context.callbacks.callbacks:  # nobody else asks for it here
+            if config.hydra.job.env_set or hydra_context.callbacks.callbacks:  # not needed otherwise
                 came.hydra_cfg = hydra_part(entered(load, directory, resolved))
             given = dot_hydra.plain(job)
             state = _state(given, job)

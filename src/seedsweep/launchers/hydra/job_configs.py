@@ -51,7 +51,7 @@ def task_part(config: DictConfig) -> DictConfig:
 
 
 def hydra_part(config: DictConfig) -> DictConfig:
-    """Return Hydra's own part, below its key, moved out of a config that nobody else needs."""
+    """Return Hydra's own part, below its key, moved out of a config that is not used any more."""
     # Without the flag the node would be copied.
     part = OmegaConf.create({}, flags={"no_deepcopy_set_nodes": True})
     part.hydra = config.hydra

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """What a worker tells of a job. Not its config, which is known to whoever gave it the job.
+    """A worker's report of a job. Without its config, which the driver has.
 
     Attributes:
         status: how it ended.

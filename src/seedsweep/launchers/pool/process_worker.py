@@ -82,7 +82,7 @@ class ProcessWorker:
         return came > self._started and went > self._began and time.monotonic() - went > _HUNG_UP_SECONDS
 
     def result(self, future: Future[bytes]) -> JobOutcome:
-        """Return what is told of a job.
+        """Return the outcome of a job.
 
         Raises:
             WorkerDied: its process is gone.
@@ -96,7 +96,7 @@ class ProcessWorker:
                 error = WorkerDied(_how_it_died(expired.exitcode))
             except TimeoutError:
                 error = TimedOut(f"took longer than timeout={self._timeout:g} s")
-            except Exception as lost:  # noqa: BLE001 - the pool itself broke; the sweep goes on with a new one
+            except Exception as lost:  # noqa: BLE001 - the pool itself broke; the sweep continues with a new one
                 error = WorkerDied(f"the worker process was lost: {lost!r}")
             else:
                 return told

@@ -1,6 +1,6 @@
 """What happens inside a Ray worker: it enters its slot once, then runs one job after another.
 
-Where the sweep's directory is not on this machine, a job has one of its own, and whatever it writes there is told to
+Where the sweep's directory is not on this machine, a job has its own directory, and all that it writes there is sent to
 the driver while it runs: no disk has to be shared, and nothing is lost with a machine. Ray's own
 machinery is in `ray_worker`.
 """

@@ -146,7 +146,7 @@ class RayWorker:
         return self._deadline is not None and time.monotonic() > self._deadline
 
     def result(self, future: Future[Any]) -> JobOutcome:
-        """Return what is told of a job.
+        """Return the outcome of a job.
 
         Raises:
             WorkerDied, OutOfMemory: its process, or the node, is gone.

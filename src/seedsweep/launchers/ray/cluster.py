@@ -133,7 +133,7 @@ def find_slots(
         environment: what else a trial must find in its environment there.
 
     Raises:
-        UserError: there is no such cluster, it is open to anybody, or none of its nodes carries a trial.
+        UserError: there is no such cluster, it is open to everyone, or none of its nodes can run a trial.
     """
     if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
         raise UserError(
@@ -214,10 +214,10 @@ def connect(address: str | None, runtime_env: Mapping[str, Any]) -> None:
 
 
 def check_guarded(address: str) -> None:
-    """Check that not anybody on the network can run code in a cluster.
+    """Check that a cluster does not run code for everyone on the network.
 
     Raises:
-        UserError: anybody can.
+        UserError: it does.
     """
     host = address.removeprefix("ray://").rpartition(":")[0].strip("[]")
     try:
@@ -227,7 +227,7 @@ def check_guarded(address: str) -> None:
     if not is_local and os.environ.get("RAY_AUTH_MODE") != "token":
         raise UserError(
             f"the Ray cluster {address} is not on this machine alone, and no token is used: "
-            "whoever reaches it can run code on its nodes",
+            "everyone who can reach it can run code on its nodes",
             where="hydra.launcher.address",
             fix="RAY_AUTH_MODE=token here and for each `ray start`, with the same token: ray get-auth-token --generate",
         )

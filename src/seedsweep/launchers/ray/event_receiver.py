@@ -84,7 +84,7 @@ class EventReceiver:
         if self._trouble:
             raise WriteError(
                 f"cannot write what a trial has told to {self._directory}: {self._trouble}",
-                "nothing is lost: free space or permission there, and the same command goes on",
+                "nothing is lost: free space or permission there, then run the same command again to resume",
             )
 
     def close(self) -> None:

@@ -63,7 +63,7 @@ def draw_accuracies(rows: Sequence[AccuracyRow], *, title: str, path: Path, base
         rows: in any order; of more than sixty the best are shown, and the picture says so.
         title: what stands above them.
         path: a .png file.
-        baseline: the variant that somebody chose to set the others against; None where it is the best.
+        baseline: the baseline variant that the user chose; None if it is the best one.
 
     Raises:
         OSError: there is no room.
@@ -172,5 +172,5 @@ def _notes(ordered: list[AccuracyRow], limits: tuple[float, float]) -> list[str]
         notes.append(f"{len(ordered) - MOST} more variants are not shown: these are the best {MOST} of {len(ordered)}.")
     intervals = [interval for row in ordered[:MOST] for interval in (row.interval, row.wide) if interval]
     if any(low < limit < high for low, high in intervals for limit in limits):
-        notes.append("Intervals that reach the edge of a scale go on beyond it.")
+        notes.append("Intervals are clipped at the axis limits.")
     return notes

@@ -1,4 +1,4 @@
-"""Eight looks for lines: a colour, a pattern and a marker each, so that none is told by its colour alone."""
+"""Eight line styles, each with its own colour, pattern and marker, so that colour is never the only difference."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Comparison:
         high: its upper end.
         p: two-sided p-value of no difference, of this comparison by itself; None when it cannot be tested.
         adjusted: the same, for all rows together (Holm).
-        verdict: what it comes to; None when it cannot be tested.
+        verdict: the result in a word; None when it cannot be tested.
         noise: what the interval and the p-value take for noise; None when there are none.
         needed: paired seeds with which it would be worse or better; None when that is not known.
     """
@@ -85,7 +85,7 @@ def compare(rows: Mapping[str, Scores], baseline: str | None = None) -> Comparis
 
     Args:
         rows: name → what its trials reached.
-        baseline: the name of a row, which somebody chose before anybody saw the results; by default the one with the
+        baseline: the name of a row, chosen before the results were seen; by default the one with the
             highest mean accuracy, the first of equals, among those that have the most seeds in common with another.
 
     Raises:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from seedsweep.trials.records import SweepRecord, TrialRecord
 
-    # Whether each test image's class was predicted, (images,); None where nobody knows any more.
+    # Whether each test image's class was predicted, (images,); None where it is not known any more.
     Correct = Callable[[TrialRecord], NDArray[np.bool_] | None]
 
 
@@ -80,7 +80,7 @@ def _compared(variants: Sequence[VariantTrials], scores: Mapping[str, Scores], b
 
 
 def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[VariantTrials]:
-    # Named afresh: whoever planned the trials may have called them otherwise.
+    # Named again from the settings: earlier sweeps may have used other names.
     told = [
         VariantKey(trial.settings, trial.tags.get("dataset_sha256", ""), trial.tags.get("row_title", ""))
         for trial in trials
@@ -100,7 +100,7 @@ def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[Variant
 def _scores(variant: VariantTrials, correct: Correct | None) -> Scores:
     finished = [] if variant.is_selected else variant.finished
     accuracies = {int(trial.settings["seed"]): trial.metrics["test_accuracy"] for trial in finished}
-    # One seed has no spread, so nobody asks what its answers were.
+    # One seed has no spread, so its predictions are not read.
     if correct is None or len(accuracies) < 2:
         return Scores(accuracies)
     answers = {int(trial.settings["seed"]): correct(trial) for trial in finished}

@@ -22,7 +22,7 @@ TEXTS = ("Variant", "Change", "Note", "Values")
 
 
 def columns(table: Table) -> list[dict[str, str]]:
-    """Return each row's cells by column, without the columns in which nobody has anything to say."""
+    """Return each row's cells by column. Empty columns are omitted."""
     rows = [_row(row, table) for row in table.rows]
     # These stand always, so that tables of one kind look alike.
     kept = {"Variant", "n", "Test accuracy, %", "Validation accuracy, %", "Parameters", "Seconds"}
@@ -44,7 +44,7 @@ def effect_columns(effects: Sequence[Effect]) -> list[dict[str, str]]:
 
 
 def ranking_columns(ranking: Ranking, rows: Sequence[RankedTrial]) -> list[dict[str, str]]:
-    """Return the cells by column of some of a search's trials, without columns in which nobody has anything to say."""
+    """Return the cells by column of some of a search's trials. Empty columns are omitted."""
     told = [
         {
             "Suggestion": str(row.suggestion),

@@ -67,7 +67,7 @@ def _of_search(ranking: Ranking) -> Iterator[tuple[str, str]]:
         gap = f"{100 * ranking.gap:+.2f}" if unit else f"{ranking.gap:+.4g}"
         of = f"{n} of {search.confirm}" if n < search.confirm else str(n)
         seeds = f"{score(search, mean.mean)}{interval} over {of} fresh seed{'s' * (search.confirm > 1)}"
-        by = f"by so much the winner's score was better than what it comes to: {gap}{unit}"
+        by = f"winning score minus confirmed mean: {gap}{unit}"
         yield "Confirmed", f"{search.objective} {seeds}; optimism gap, {by}"
 
 
@@ -177,7 +177,7 @@ def _of_intervals(table: Table) -> Iterator[str]:
 
 def _of_comparisons(table: Table) -> Iterator[str]:
     if table.effects.reason and any(row.seeds[1:] for row in table.rows) and "combination" in table.effects.reason:
-        yield f"What one setting is worth is not said: {table.effects.reason}."
+        yield f"No effects: {table.effects.reason}."
     if table.baseline is None:
         if not table.baseline_is_best:
             yield "Nothing is compared: no row has two seeds and the test images in common with the baseline."
@@ -189,7 +189,7 @@ def _of_comparisons(table: Table) -> Iterator[str]:
         yield (
             "Unclear: the interval, which is about this one difference only, excludes 0, and p, which is about all of "
             "them, does not confirm it. More seeds would tell. So may --baseline VARIANT, which leaves fewer "
-            "comparisons, if that one was chosen before anybody saw the results."
+            "comparisons, if it was chosen before the results were seen."
         )
     if len({row.seeds for row in table.rows if row.seeds}) > 1:
         yield "Not all rows have the same seeds; a difference is over those that both rows have."
@@ -206,7 +206,7 @@ def _of_comparisons(table: Table) -> Iterator[str]:
 
 def _of_differences(table: Table, by: str) -> str:
     of = "the best row, which the data chose" if table.baseline_is_best else f"'{table.baseline}'"
-    chosen = "" if table.baseline_is_best else ", if it was chosen before anybody saw the results"
+    chosen = "" if table.baseline_is_best else ", if it was chosen before the results were seen"
     return (
         f"Differences are to {of}, in percentage points, paired by {by}, with their 95 % intervals. p allows for "
         f"{table.family} comparison{'s' * (table.family > 1)} (Holm){chosen}. Worse or better: p below 0.05. Tied: the "

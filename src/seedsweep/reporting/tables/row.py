@@ -67,7 +67,7 @@ class VariantTrials:
 
 @dataclass(frozen=True)
 class Reported:
-    """One accuracy that somebody reported.
+    """One published accuracy.
 
     Attributes:
         percent: as it was reported.
@@ -93,7 +93,7 @@ class Row:
         validation: accuracy on the validation images after the last epoch; None when no trial finished.
         is_baseline: whether the others are set against it.
         against: the comparison with the baseline; None where there is none.
-        reported: what somebody else reported of it.
+        reported: published accuracies of this system.
         parameters: number of weights; None when no trial finished.
         train_seconds: mean wall time of the epochs; None when no trial finished.
         note: what a reader must know of it, and what happened to the trials that did not finish.

@@ -68,7 +68,7 @@ def is_suggestion(trial: TrialRecord) -> bool:
 
 
 def ranking_of(sweep: SweepRecord) -> Ranking | None:
-    """Return what a search found, or None where nobody searched."""
+    """Return the ranking of a search; None for a grid."""
     search = sweep.search
     if search is None:
         return None

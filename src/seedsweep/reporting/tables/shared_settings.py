@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _GROUPS = ("model", "opt", "reg", "data", "stop")
 # Other lines of a heading have these, or they are no part of a recipe.
 _TOLD = {"seed", "epochs", "batch_size", "precision", "threads", "backend", "data.name", "data.path", "data.validation"}
-# What is off, or so unless somebody says otherwise, would hide the rest.
+# Settings that are off, or at their default, would hide the others.
 _OFF = ("null", "none", "0", "0.0", "false", "[]")
 _USUAL = {
     "from_logits": ("true",),

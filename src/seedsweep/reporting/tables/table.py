@@ -27,7 +27,7 @@ class Table:
         family: the number of comparisons that the p-values allow for.
         effects: what changing one setting is worth, over a full grid.
         footnotes: what a reader must know to read the numbers.
-        ranking: what a search found, whose winner's fresh seeds the rows are; None where nobody searched.
+        ranking: the ranking of a search, whose winner's fresh seeds are the rows; None for a grid.
     """
 
     title: str
