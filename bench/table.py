@@ -17,14 +17,14 @@ IMAGES = 1000
 
 READ = """
 import time
-from seedsweep.sweeps.publish import table_from
+from seedsweep.sweeps.publish import build_table
 from seedsweep.tracking.run_queries import find_sweep
 from seedsweep.tracking.store import existing_store
 store = existing_store(None, "seedsweep")
 began = time.perf_counter()
 sweep = find_sweep(store, None)
 read = time.perf_counter()
-table = table_from(store, sweep)
+table = build_table(store, sweep)
 folded = time.perf_counter()
 text = table.markdown()
 written = time.perf_counter()

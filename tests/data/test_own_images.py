@@ -11,14 +11,13 @@ from seedsweep.tracking.run_queries import find_sweep
 
 @pytest.mark.train
 def test_the_type_that_holds_pixels_does_not_decide_the_accuracy(tmp_path, starter):
-    """The digits of scikit-learn, 0 to 16, in four types.
+    """The digits of scikit-learn, 0 to 16, in three types.
 
     Divided by the type's largest value, they came to 83 % in uint8, and in uint16 nothing was learned from twelve bits.
     """
     images, labels = load_digits().images, load_digits().target
     ways = {
         "uint8": (images.astype(np.uint8), "pixels divided by 16"),
-        "float64": (images, "pixels divided by 16"),
         "uint16": ((images * 255).astype(np.uint16), "pixels divided by 4080"),
         "bool": (images > 7, "pixels as they are"),
     }
@@ -33,7 +32,7 @@ def test_the_type_that_holds_pixels_does_not_decide_the_accuracy(tmp_path, start
         assert trials[f"{name}.npz"].tags["dataset"].endswith(f"; {said}")
     percents = {name: 100 * trials[f"{name}.npz"].metrics["test_accuracy"] for name in ways}
     assert min(percents.values()) > 88, percents
-    assert percents["uint8"] == percents["float64"] == pytest.approx(percents["uint16"], abs=1)
+    assert percents["uint8"] == pytest.approx(percents["uint16"], abs=1)
 
 
 def test_what_makes_results_less_than_they_seem_is_said_and_stays_in_the_table(sweep):

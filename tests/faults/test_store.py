@@ -21,7 +21,7 @@ WRITER = """
 import sys
 import time
 from pathlib import Path
-from seedsweep.tracking.journal_uploader import Courier
+from seedsweep.tracking.journal_uploader import JournalUploader
 from seedsweep.tracking.journal import Journal
 from seedsweep.tracking.recovery import settle
 from seedsweep.tracking.store import open_store
@@ -32,7 +32,7 @@ directory, number, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store = open_store(f"sqlite:///{directory}/mlflow.db", "seedsweep")
 journal = Journal(directory / number)
 writer = TrialWriter(journal, number, parent_run_id=None, settings={"seed": number}, tags={"job": number})
-with Courier(store, [directory / number]):
+with JournalUploader(store, [directory / number]):
     for step in range(1, count + 1):
         writer.epoch(EpochMetrics(step, {"loss": 1 / step}))
         time.sleep(0.002)

@@ -6,7 +6,7 @@ import pytest
 
 from seedsweep.launchers.ray.directory_sync import DirectorySync
 from seedsweep.system.files import walk_files
-from seedsweep.tracking.journal import outboxes_of
+from seedsweep.tracking.journal import journals_of
 from seedsweep.tracking.peer_histories import PeerHistories
 
 
@@ -16,9 +16,9 @@ from seedsweep.tracking.peer_histories import PeerHistories
         lambda sweep: list(walk_files(sweep)),
         lambda sweep: PeerHistories(sweep, sweep / "0").finished(),
         lambda sweep: DirectorySync(sweep, "journal.jsonl").changes(),
-        lambda sweep: outboxes_of(sweep, "parent"),
+        lambda sweep: journals_of(sweep, "parent"),
     ],
-    ids=["files_below", "Siblings", "Mirror", "outboxes_of"],
+    ids=["walk_files", "PeerHistories", "DirectorySync", "journals_of"],
 )
 def test_a_directory_may_vanish_when_it_is_about_to_be_looked_into(tmp_path, monkeypatch, look):
     """The courier removes a trial's files as soon as the store has them."""

@@ -9,7 +9,7 @@ import pytest
 
 from seedsweep.errors import WriteError
 from seedsweep.metrics import EpochMetrics
-from seedsweep.runner import task
+from seedsweep.runner import tracked_training
 from seedsweep.system import file_lock
 from seedsweep.tracking import abandoned_sweeps, journal_uploader
 from seedsweep.tracking.journal import Journal, JournalReader
@@ -245,7 +245,7 @@ def test_what_happens_after_the_end_does_not_undo_it(tmp_path, error):
     writer = writer_in(tmp_path)
     write_all(writer)
     assert writer.journal.status == "FINISHED"
-    task._record_failure(writer, error)
+    tracked_training.record_failure(writer, error)
     writer.journal.close()
     assert writer.journal.status == "FINISHED"
 

@@ -44,13 +44,12 @@ def check_files(directory):
         assert (local_path(trial.artifacts) / "predictions.npz").is_file()
 
 
-NAMES = ["my exp é", "#1 it's=100% %41"]
+NAME = "#1 é it's=100% %41"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_directory_may_have_any_name(sweep, tmp_path, name):
+def test_a_directory_may_have_any_name(sweep, tmp_path):
     """A sweep, Ctrl-C, the same command again, a table, and nothing beside the project."""
-    trying = sweep([1, 2, 3], ONE, where=name)
+    trying = sweep([1, 2, 3], ONE, where=NAME)
     trying.arguments.remove(next(text for text in trying.arguments if text.startswith("data.path=")))
     trying.arguments.append("data.path=small.npz")
     interrupt(trying)
@@ -61,7 +60,7 @@ def test_a_directory_may_have_any_name(sweep, tmp_path, name):
     table = Shell(trying.directory).seedsweep("table")
     assert (table.code, "with new images" in table.out) == (0, True), table.err
     # MLflow itself makes a database's parent directory without decoding its URI, and leaves it empty.
-    others = [path for path in tmp_path.iterdir() if path.name != name and any(path.iterdir())]
+    others = [path for path in tmp_path.iterdir() if path.name != NAME and any(path.iterdir())]
     assert others == []
 
 
@@ -69,7 +68,7 @@ def test_a_search_in_a_directory_of_any_name(sweep):
     """Its oracle keeps files there too."""
     search = ["hydra/sweeper=tuner", "hydra.sweeper.algorithm=random", "hydra.sweeper.max_trials=2"]
     values = ["hydra.sweeper.confirm=2", "opt.learning_rate=tag(log, interval(1e-3, 1e-1))"]
-    trying = sweep([1], *search, *values, ONE, where=NAMES[1], epochs=1, EPOCH_SECONDS=0)
+    trying = sweep([1], *search, *values, ONE, where=NAME, epochs=1, EPOCH_SECONDS=0)
     trying.arguments.remove(next(text for text in trying.arguments if text.startswith("data.path=")))
     trying.arguments.append("data.path=small.npz")
     assert trying.run() == 0, trying.output

@@ -51,7 +51,7 @@ def train_tracked(run: RunConfig, dataset: Dataset, described: RunMetadata, dire
             except BaseException as error:
                 told = error_mapping.wrap_exception(error, described.name, directory)
                 with contextlib.suppress(OSError):
-                    _record_failure(writer, told)
+                    record_failure(writer, told)
                 if told is error:
                     raise
                 raise told from error
@@ -123,7 +123,7 @@ def _train(
     return of_kept_weights({**kept, **final})
 
 
-def _record_failure(writer: TrialWriter, error: BaseException) -> None:
+def record_failure(writer: TrialWriter, error: BaseException) -> None:
     """Close the run with what ended it, unless it was closed before that."""
     from seedsweep.tracking.tags import DIVERGED_TAG, STOPPED_TAG
     from seedsweep.training import checkpoints

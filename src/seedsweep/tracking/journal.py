@@ -119,10 +119,12 @@ class JournalReader:
         self._path.replace(self._path.with_suffix(f".{self.key}"))
 
 
-def outboxes_of(directory: Path, parent_run_id: str) -> list[JournalReader]:
+def journals_of(directory: Path, parent_run_id: str) -> list[JournalReader]:
     """Return the journals below a directory that belong to a sweep's trials; others may be at work there."""
     found = [JournalReader(path.parent) for path in sorted(walk_files(directory)) if path.name == JOURNAL]
-    return [outbox for outbox in found if outbox.exists and outbox.starts[0]["owner"].startswith(f"{parent_run_id}/")]
+    return [
+        journal for journal in found if journal.exists and journal.starts[0]["owner"].startswith(f"{parent_run_id}/")
+    ]
 
 
 class Journal(JournalReader):

@@ -49,7 +49,7 @@ def is_refusal(error: Exception, store: Store) -> bool:
     return isinstance(error, itself) and error.error_code in _REFUSALS
 
 
-def deliver(outbox: JournalReader, store: Store) -> str | None:
+def deliver(journal: JournalReader, store: Store) -> str | None:
     """Tell the store what it does not have yet of a journal.
 
     Returns:
@@ -59,15 +59,15 @@ def deliver(outbox: JournalReader, store: Store) -> str | None:
         MlflowException, SQLAlchemyError, OSError: the store is away, or refuses; what it has is remembered.
     """
     with _one_at_a_time:
-        return _deliver(outbox, store)
+        return _deliver(journal, store)
 
 
-def _deliver(outbox: JournalReader, store: Store) -> str | None:
-    known = outbox.delivered
+def _deliver(journal: JournalReader, store: Store) -> str | None:
+    known = journal.delivered
     run_id, metrics = known.run_id, []
-    for entry in outbox.entries(known.size):
+    for entry in journal.entries(known.size):
         if "start" in entry:
-            run_id = _started(store, outbox.directory, entry["start"], entry["time"])
+            run_id = _started(store, journal.directory, entry["start"], entry["time"])
         assert run_id is not None
         if "metrics" in entry:
             metrics += [Metric(name, value, entry["time"], entry["step"]) for name, value in entry["metrics"].items()]
@@ -75,20 +75,20 @@ def _deliver(outbox: JournalReader, store: Store) -> str | None:
                 continue
         _log_metrics(store, run_id, metrics)
         metrics = []
-        _tell(outbox, store, run_id, entry)
-        outbox.note_delivered(run_id, entry["ends_at"])
+        _tell(journal, store, run_id, entry)
+        journal.note_delivered(run_id, entry["ends_at"])
     if metrics:
         assert run_id is not None
         _log_metrics(store, run_id, metrics)
-        outbox.note_delivered(run_id, entry["ends_at"])
+        journal.note_delivered(run_id, entry["ends_at"])
     return run_id
 
 
-def _tell(outbox: JournalReader, store: Store, run_id: str, entry: Mapping[str, Any]) -> None:
+def _tell(journal: JournalReader, store: Store, run_id: str, entry: Mapping[str, Any]) -> None:
     if "tags" in entry:
         store.client.log_batch(run_id, tags=as_tags(entry["tags"]))
     elif "files" in entry:
-        files = outbox.directory / entry["files"]
+        files = journal.directory / entry["files"]
         if files.is_dir():
             store.client.log_artifacts(run_id, str(files))
             shutil.rmtree(files)
@@ -164,11 +164,11 @@ class JournalUploader:
         while not self._done.wait(delay):
             trouble = None
             for directory, seen in list(self._seen.items()):
-                outbox = JournalReader(directory)
-                if (size := outbox.size) == seen or trouble or self._done.is_set():
+                journal = JournalReader(directory)
+                if (size := journal.size) == seen or trouble or self._done.is_set():
                     continue
                 try:
-                    deliver(outbox, self._store)
+                    deliver(journal, self._store)
                 except TRANSIENT_ERRORS as error:
                     if is_refusal(error, self._store):
                         log.warning("the store refuses the run in %s: %s", directory, first_line(error))

@@ -33,15 +33,15 @@ class PeerHistories:
             place = path.parent
             if place == self._own or place in self._finished:
                 continue
-            outbox = JournalReader(place)
-            if outbox.status == "FINISHED":
-                self._finished[place] = _epochs(outbox)
+            journal = JournalReader(place)
+            if journal.status == "FINISHED":
+                self._finished[place] = _epochs(journal)
         return list(self._finished.values())
 
 
-def _epochs(outbox: JournalReader) -> list[EpochMetrics]:
+def _epochs(journal: JournalReader) -> list[EpochMetrics]:
     by_epoch: dict[int, dict[str, float]] = {}
-    for entry in outbox.entries():
+    for entry in journal.entries():
         told = {name: value for name, value in entry.get("metrics", {}).items() if name in EPOCH_METRICS}
         if told:
             by_epoch.setdefault(entry["step"], {}).update(told)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mlflow.exceptions import MlflowException
 
 from seedsweep.errors import UserError, WriteError
-from seedsweep.tracking.journal import Journal, JournalReader, outboxes_of
+from seedsweep.tracking.journal import Journal, JournalReader, journals_of
 from seedsweep.tracking.journal_uploader import TRANSIENT_ERRORS, deliver, first_line, is_refusal
 from seedsweep.tracking.tags import FAILURE_TAG
 
@@ -47,17 +47,17 @@ def settle(store: Store, directory: Path, reason: str, status: str = "KILLED") -
     Raises:
         WriteError: the store does not take it, or the journal cannot be written; it stays where it is.
     """
-    outbox = JournalReader(directory)
-    if not outbox.exists:
+    journal = JournalReader(directory)
+    if not journal.exists:
         return None  # its process was killed before it said anything
-    if outbox.status is None:
+    if journal.status is None:
         with contextlib.closing(Journal(directory)) as journal:
             # Other launchers' trials outlive their sweep: this one may have ended while its lock was waited for.
             if journal.status is None:
                 journal.append({"tags": {FAILURE_TAG: reason}})
                 journal.append({"end": status})
-    run_id = _deliver(outbox, store)
-    outbox.clear()
+    run_id = _deliver(journal, store)
+    journal.clear()
     return run_id
 
 
@@ -73,18 +73,18 @@ def settle_all(store: Store, directory: Path, run_id: str, reason: str) -> None:
     Raises:
         WriteError: see `settle`.
     """
-    for outbox in (JournalReader(directory), *outboxes_of(directory, run_id)):
-        settle(store, outbox.directory, reason)
+    for journal in (JournalReader(directory), *journals_of(directory, run_id)):
+        settle(store, journal.directory, reason)
 
 
-def _deliver(outbox: JournalReader, store: Store) -> str | None:
+def _deliver(journal: JournalReader, store: Store) -> str | None:
     try:
-        return with_retries(store, lambda: deliver(outbox, store))
+        return with_retries(store, lambda: deliver(journal, store))
     except MlflowException as refusal:
-        check_kept(store, outbox.directory)
+        check_kept(store, journal.directory)
         # The run was deleted, for example: asking again at every start would not help.
-        log.warning("the store refuses the run in %s: %s", outbox.directory, first_line(refusal))
-        outbox.set_aside()
+        log.warning("the store refuses the run in %s: %s", journal.directory, first_line(refusal))
+        journal.set_aside()
         return None
 
 
