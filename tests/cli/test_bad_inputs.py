@@ -26,7 +26,7 @@ from seedsweep.tracking.store import existing_store
 # Arguments, what the first line must say, what the second must.
 CASES = [
     (["epoch=3"], "no setting 'epoch'; did you mean 'epochs'?", "epochs="),
-    (["-m", "epoch=3,4"], "no setting 'epoch'; did you mean 'epochs'?", "epochs="),
+    (["-m", "epoch=3,4"], "no setting 'epoch'; did you mean 'epochs'?", "epochs=3,4"),
     (["+epoch=3"], "no setting 'epoch'; did you mean 'epochs'?", "epochs="),
     (["opt.learning_rate=abc"], "must be a number > 0, got 'abc'", "opt.learning_rate=0.001"),
     (["opt.learning_rate="], "must be a finite number > 0, got ''", "opt.learning_rate=0.001"),
@@ -414,6 +414,14 @@ def make_foreign(path):
         database.execute("CREATE TABLE invoices (id INTEGER)")
 
 
+def make_another_alembic(path):
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE dag (id INTEGER)")
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        database.execute("INSERT INTO alembic_version VALUES ('ffffffffffff')")
+        database.commit()
+
+
 def make_no_database(path):
     path.write_text("a diary", encoding="utf-8")
 
@@ -440,6 +448,7 @@ def make_schema(revision):
     ("make", "what", "fix"),
     [
         (make_foreign, "is a database of something else (it has the table invoices)", "another file"),
+        (make_another_alembic, "is a database of something else", "another file"),
         (make_no_database, "is no database that can be read (file is not a database)", "another file"),
         (make_damaged, "is no database that can be read (database disk image is malformed)", "another file"),
         (

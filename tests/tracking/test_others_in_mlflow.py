@@ -1,6 +1,8 @@
 """What users do in MLflow beside our own runs: they add, rename and delete, and nothing of it decides a table."""
 
 import signal
+import sqlite3
+from contextlib import closing
 
 import mlflow
 import pytest
@@ -155,3 +157,30 @@ def test_runs_that_are_deleted_while_they_train_are_no_success(sweep):
     assert "Traceback" not in other.output
     assert "refuses the sweep's run" in other.output
     assert "mlflow runs restore --run-id" in other.output
+
+
+def test_a_search_whose_trial_was_not_recorded_does_not_end_with_0(sweep):
+    """The run of a trial that confirms its winner is deleted while it trains."""
+    search = ["hydra/sweeper=tuner", "hydra.sweeper.algorithm=random", "hydra.sweeper.max_trials=1"]
+    trying = sweep([1], *search, "hydra.sweeper.confirm=1", "opt.learning_rate=0.01,0.02", ONE, EPOCH_SECONDS=0.4)
+    with trying.started() as parent:
+        trying.wait_for(lambda: len(trying.runs()[1]) == 2)
+        (running,) = [run for run in trying.runs()[1] if run.info.status == "RUNNING"]
+        store_of(trying.directory).client.delete_run(running.info.run_id)
+        assert parent.wait(60) == 1, trying.output
+    assert "1 trials are not recorded" in trying.output
+
+
+def test_a_database_that_is_locked_is_not_called_a_refusal(sweep):
+    """Another process holds it for longer than a sweep waits."""
+    trying = sweep([1, 2], ONE, EPOCH_SECONDS=0)
+    assert trying.run() == 0, trying.output
+    trying.arguments.append("rerun=true")
+    trying.environment["EPOCH_SECONDS"] = "0.5"
+    with trying.started() as parent:
+        trying.wait_for_epochs(1)
+        with closing(sqlite3.connect(trying.directory / "mlflow.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert parent.wait(120) == 1, trying.output
+    assert "refuses" not in trying.output
+    assert "cannot write to the store" in trying.output

@@ -219,3 +219,42 @@ def test_a_table_says_which_trials_were_deleted(sweep):
     for trial in lost:  # as `mlflow gc` does
         store.client.restore_run(trial.run_id)
     assert "deleted" not in Shell(trying.directory).seedsweep("table").out
+
+
+def test_a_disk_that_is_away_for_a_while_changes_no_path(sweep, tmp_path):
+    """Of another experiment in the same database; its files are found when the disk is back."""
+    trying = sweep([1], ONE, EPOCH_SECONDS=0)
+    store = store_of(trying.directory)
+    disk = tmp_path / "disk" / "mlruns" / "2"
+    number = store.client.create_experiment("theirs", artifact_location=disk.as_uri())
+    assert number == "2"
+    run = store.client.create_run(number)
+    store.client.log_text(run.info.run_id, "hello", "note.txt")
+    (tmp_path / "disk").rename(tmp_path / "away")
+    assert trying.run() == 0, trying.output
+    (tmp_path / "away").rename(tmp_path / "disk")
+    assert [file.path for file in store_of(trying.directory).client.list_artifacts(run.info.run_id)] == ["note.txt"]
+
+
+def test_what_is_trained_again_is_kept_until_it_has_finished(sweep):
+    """Its metrics, although its files are gone: training it again may fail."""
+    trying = sweep([1, 2, 3], ONE)
+    interrupt(trying, ended=2)
+    shutil.rmtree(trying.directory / "mlruns")
+    trying.environment["FAULTS"] = '{"1": ["raise", 9]}'
+    assert trying.run() == 1, trying.output
+    trials = {trial.settings["seed"]: trial for trial in find_sweep(store_of(trying.directory), None).trials}
+    assert [trials[seed].status for seed in "123"] == ["finished"] * 3
+    assert "1 of 3 trials failed" in trying.output
+
+
+def test_another_path_to_the_same_images_is_no_other_trial(sweep):
+    """A sweep that is resumed with it keeps its own runs, and their files."""
+    trying = sweep([1, 2], ONE)
+    interrupt(trying)
+    shutil.copyfile(trying.directory / "small.npz", trying.directory / "other.npz")
+    (before,) = [run.info.run_id for run in trying.runs()[1] if run.info.status == "FINISHED"]
+    trying.arguments.append("data.path=other.npz")
+    assert trying.run() == 0, trying.output
+    assert before in {trial.run_id for trial in find_sweep(store_of(trying.directory), None).trials}
+    check_files(trying.directory)

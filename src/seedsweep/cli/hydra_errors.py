@@ -106,7 +106,7 @@ def _unparsable(error: OverrideParseException) -> UserError:
         if value.count(opening) > value.count(closing):
             return UserError(f"unclosed '{opening}' in {typed}", where=key, fix=f"'{typed}{closing}'")
         if value.count(opening) < value.count(closing):
-            fix = shell_word(f"{key}={opening}{value}")
+            fix = shell_word(typed.replace(closing, "", 1))
             return UserError(f"'{closing}' without '{opening}' in {typed}", where=key, fix=fix)
     if not value and "=" not in typed:
         return UserError(
@@ -125,7 +125,7 @@ def _unparsable(error: OverrideParseException) -> UserError:
 def _composition(message: str, arguments: Sequence[str]) -> UserError | None:
     """Match what Hydra's composition says; the texts are those of Hydra 1.3."""
     if match := re.search(r"Could not override '([^']*)'", message):
-        return _not_overridden(match[1].lstrip("+~"), message)
+        return _not_overridden(match[1].lstrip("+~"), message, arguments)
     if match := re.search(r"Could not delete[^']*'([^']*)'", message):
         return UserError(f"no setting '{match[1]}'", where=match[1], fix=f"leave ~{match[1]} out")
     if match := re.search(r"Ambiguous value for argument '(.*)'", message):
@@ -161,28 +161,31 @@ def _composition(message: str, arguments: Sequence[str]) -> UserError | None:
     return UserError(first, where="command line or conf/", fix="all settings are listed by: python sweep.py --help")
 
 
-def _not_overridden(key: str, message: str) -> UserError:
+def _not_overridden(key: str, message: str, arguments: Sequence[str]) -> UserError:
     """Build the error for a setting that Hydra does not find."""
+    with_value = partial(_with_value, typed=key, message=message, arguments=arguments)
     close = _of_plugins(key)
     if close == key:
         group, leaf = key.removeprefix("hydra.").split(".", 1)
         fix = f"hydra/{group}={' or '.join(_that_have(group, leaf))}, or leave {key} out"
         return UserError(f"the {group} that was chosen has no setting '{leaf}'", where=key, fix=fix)
     if close:
-        return UserError(f"no setting '{key}'; did you mean '{close}'?", where=key, fix=_with_value(close, message))
+        return UserError(f"no setting '{key}'; did you mean '{close}'?", where=key, fix=with_value(close))
     if key.startswith("hydra."):
         fix = "all of its settings are listed by: python sweep.py --cfg hydra"
         return UserError(f"no setting '{key}'", where=key, fix=fix)
     if key in all_setting_names():
         what = f"the primary config has no '{key}'"
-        return UserError(what, where=key, fix=f"{_with_value(f'+{key}', message)}, or a line for it in that file")
-    return unknown_setting(key, all_setting_names(), partial(_with_value, message=message))
+        return UserError(what, where=key, fix=f"{with_value(f'+{key}')}, or a line for it in that file")
+    return unknown_setting(key, all_setting_names(), with_value)
 
 
-def _with_value(key: str, message: str) -> str:
-    """Return an override of another key with the value that was typed, as far as Hydra's message has it."""
+def _with_value(key: str, *, typed: str, message: str, arguments: Sequence[str]) -> str:
+    """Return an override of another key with what was typed: all values of a sweep, where Hydra names the first."""
+    values = [text.partition("=")[2] for text in arguments if text.partition("=")[0].lstrip("+~") == typed]
     match = re.search(r"use \+[^=\s]+=(.*)", message)
-    return shell_word(f"{key}={match[1]}") if match else f"{key}=VALUE"
+    value = values[-1] if values else match[1] if match else "VALUE"
+    return shell_word(f"{key}={value}")
 
 
 def _that_have(group: str, leaf: str) -> list[str]:

@@ -54,6 +54,9 @@ def scaled(x: NDArray[np.generic], by: float | None) -> NDArray[np.float32]:
     pixels = (x[..., np.newaxis] if x.ndim == 3 else x).astype(np.float32)
     if by is not None:
         pixels /= np.float32(by)
+    if x.dtype.itemsize > pixels.itemsize and not np.isfinite(pixels).all():
+        what = f"pixels up to {float(np.abs(x).max()):g} do not fit into 32 bits"
+        raise UserError(what, where="data.path", fix="save smaller numbers")
     return pixels
 
 

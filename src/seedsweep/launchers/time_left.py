@@ -29,6 +29,7 @@ class EtaEstimator:
         # Job → from where it is counted, which is later where a checkpoint was, and where it is now.
         self._running: dict[int, tuple[float, float]] = {}
         self._first: set[int] = set()
+        self._lost_if_again = 0.0
 
     def started(self, job: int) -> None:
         """Take in that a job has begun."""
@@ -49,7 +50,8 @@ class EtaEstimator:
 
     def ended(self, job: int, now: float) -> None:
         """Take in that a job has ended."""
-        begun, _ = self._running.pop(job)
+        begun, reached = self._running.pop(job)
+        self._lost_if_again = 1 - reached
         self._first.discard(job)
         self._is_warm = True
         self._worked += 1 - begun
@@ -57,8 +59,9 @@ class EtaEstimator:
         self._estimate(now)
 
     def again(self) -> None:
-        """Take in that a job that has ended is run once more."""
+        """Take in that the job that has just ended is run once more: of its work only the epochs count."""
         self.done -= 1
+        self._worked -= self._lost_if_again
 
     def left(self, now: float) -> float | None:
         """Return how many seconds the rest takes; None before anything is known."""

@@ -75,7 +75,8 @@ def is_of_these_images(record: TrialRecord, described: RunMetadata) -> bool:
 
 def is_as_planned(record: TrialRecord, described: RunMetadata) -> bool:
     """Tell whether a run is of a trial's images and settings, whose files may have held others when they were read."""
-    as_planned = record.tags.get("settings_id") == described.tags["settings_id"]
+    # The same trial may have been typed otherwise: the path of its images, for example, is only a name for them.
+    as_planned = any(record.tags.get(tag) == described.tags[tag] for tag in ("settings_id", "trial_id"))
     return as_planned and is_of_these_images(record, described)
 
 
@@ -145,6 +146,7 @@ class ReuseStatus:
         tried: the runs of those that were begun and have not ended well.
         reasons: why trials that look the same are not reused, each with how many there are.
         bare: how many of those that have ended have lost their files.
+        replaced: the runs of this sweep whose files are gone, by the number of the trial that is trained again.
     """
 
     here: dict[int, TrialRecord]
@@ -152,6 +154,7 @@ class ReuseStatus:
     tried: dict[int, list[TrialRecord]]
     reasons: dict[str, int]
     bare: int
+    replaced: dict[int, str]
 
     def has(self, number: int) -> bool:
         """Tell whether a trial need not be trained."""
@@ -171,42 +174,58 @@ def find_reusable(
         rerun: the setting.
         is_rerun: whether only what this sweep itself has trained counts.
     """
-    own = trials_by_job(store, run_id)
-    for number, record in list(own.items()):
-        if REUSED_TAG in record.tags and not is_settled(record):
-            store.client.delete_run(record.run_id)  # half a link; the next one is whole
-            del own[number]
+    own = _without_half_links(store, run_id)
     needed = _that_need_answers(plan, rerun)
     here = {
         n: record
         for n, record in own.items()
         if is_settled(record) and is_as_planned(record, plan[n]) and not (n in needed and are_gone(record))
     }
-    may_stop = not is_rerun and any(described.settings["stop.name"] == "median" for described in plan)
-    stopped = stopped_before(store, plan_id).items() if may_stop else ()
-    outdone = {n: record for n, record in stopped if is_as_planned(record, plan[n])}
+    pruned = {} if is_rerun else _pruned_before(store, plan, plan_id)
     elsewhere: dict[int, TrialRecord] = {}
     tried = {}
+    replaced: dict[int, str] = {}
     reasons: Counter[str] = Counter()
     for number, described in enumerate(plan):
         if number in here:
             continue
         records = [] if is_rerun else earlier_runs(store, described.trial_id)
-        done = ended(records) or outdone.get(number)
+        done = ended(records) or pruned.get(number)
         has_lost = done is not None and number in needed and are_gone(done)
-        if number in own and (done or not is_as_planned(own[number], described)):
-            # A link stands for it from now on, or it is trained again; or it is no result of this trial.
-            store.client.delete_run(own[number].run_id)
         if has_lost:
             reasons["before, but their files are gone"] += 1
-        elif done:
+            if number in own:
+                replaced[number] = own[number].run_id  # once it is trained again, and not before
+        elif number in own and (done or not is_as_planned(own[number], described)):
+            # A link stands for it from now on; or it is no result of this trial.
+            store.client.delete_run(own[number].run_id)
+        if has_lost:
+            continue
+        if done:
             elsewhere[number] = done
         elif records:
             tried[number] = records
         elif not is_rerun:
             reasons.update(_reason(store, described))
     bare = sum(are_gone(record) for record in (*here.values(), *elsewhere.values()))
-    return ReuseStatus(here, elsewhere, tried, dict(reasons), bare)
+    return ReuseStatus(here, elsewhere, tried, dict(reasons), bare, replaced)
+
+
+def _without_half_links(store: Store, run_id: str) -> dict[int, TrialRecord]:
+    """Return the trials that a sweep has already; links that were left half finished are deleted."""
+    own = trials_by_job(store, run_id)
+    for number, record in list(own.items()):
+        if REUSED_TAG in record.tags and not is_settled(record):
+            store.client.delete_run(record.run_id)
+            del own[number]
+    return own
+
+
+def _pruned_before(store: Store, plan: Sequence[RunMetadata], plan_id: str) -> dict[int, TrialRecord]:
+    """Return the trials that would be pruned again, because they were when the same sweep finished."""
+    if not any(described.settings["stop.name"] == "median" for described in plan):
+        return {}
+    return {n: record for n, record in stopped_before(store, plan_id).items() if is_as_planned(record, plan[n])}
 
 
 def _that_need_answers(plan: Sequence[RunMetadata], rerun: str) -> set[int]:

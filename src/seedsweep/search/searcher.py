@@ -62,7 +62,7 @@ class Search:
     Attributes:
         rungs: Hyperband's, in the order in which it opens them; empty for the others.
         most_trials: how many trials it suggests at most.
-        num_initial_points: how many scores the Bayesian algorithm waits for before it follows its model; 0 for the others.
+        num_initial_points: how many scores the Bayesian algorithm needs before it uses its model; 0 for the others.
 
     Raises:
         UserError: these settings make no search.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobStatus
@@ -66,15 +67,19 @@ def run_sweep(
     identity = plan_id(_identity(planned.described) for planned in plan)
     with open_sweep(config, plan[0].run, identity, {PLANNED_TAG: str(len(plan))}) as sweep:
         from seedsweep.runner import reuse
+        from seedsweep.tracking.recovery import with_retries
 
-        known = reuse.find_reusable(
-            sweep.store,
-            [planned.described for planned in plan],
-            sweep.parent.run_id,
-            identity,
-            rerun=plan[0].run.execution.rerun,
-            is_rerun=sweep.is_rerun,
-        )
+        def find() -> ReuseStatus:
+            return reuse.find_reusable(
+                sweep.store,
+                [planned.described for planned in plan],
+                sweep.parent.run_id,
+                identity,
+                rerun=plan[0].run.execution.rerun,
+                is_rerun=sweep.is_rerun,
+            )
+
+        known = with_retries(sweep.store, find)
         return _Sweep(plan, sweep, known).run(launch)
 
 
@@ -98,6 +103,7 @@ class _Sweep:
         for error in failures.values():
             if isinstance(error, WriteError):
                 raise error
+        unfinished = max(unfinished, len(failures))
         if unfinished:
             ended = sum(result.status in (JobStatus.COMPLETED, JobStatus.FAILED) for result in came.results)
             idle = len(numbers) - ended
@@ -145,10 +151,11 @@ class _Sweep:
 
     def _link_elsewhere(self) -> None:
         from seedsweep.runner import reuse
+        from seedsweep.tracking.recovery import with_retries
 
         for number, record in self.known.elsewhere.items():
-            described = self.plan[number].described
-            reuse.link_existing_run(self.underway.store, record, described, self.underway.parent.run_id)
+            described, store, parent = self.plan[number].described, self.underway.store, self.underway.parent.run_id
+            with_retries(store, partial(reuse.link_existing_run, store, record, described, parent))
 
     def _close(self, twins: Mapping[int, int], status: str | None) -> int:
         """Publish what the sweep came to and close its run; returns how many trials did not finish."""
@@ -168,6 +175,9 @@ class _Sweep:
 
         store, parent_run_id = self.underway.store, self.underway.parent.run_id
         trials = trials_by_job(store, parent_run_id)
+        for number, run_id in self.known.replaced.items():
+            if number in trials and trials[number].run_id != run_id:
+                store.client.delete_run(run_id)
         for number, twin in twins.items():
             described = self.plan[number].described
             if twin in trials and reuse.is_settled(trials[twin]) and number not in trials:

@@ -112,14 +112,19 @@ class SearchJobSource:
             self._courier = courier
             came = run_launch(lambda: launch(self))
         failures = {self._given[place].number: error for place, error in came.failures.items()}
-        self._underway.settle(self._given, failures)
+        refused = self._underway.settle(self._given, failures)
         unwritten = [error for error in (*failures.values(), self._unwritten) if isinstance(error, WriteError)]
-        is_done = self._confirming is not None and not self._confirming and not came.stop and not unwritten
+        is_done = (
+            self._confirming is not None and not self._confirming and not came.stop and not unwritten and not refused
+        )
         sweep = self._close(done=is_done, pictures=not came.stop)
         if came.stop:
             raise self._underway.interrupted() from came.stop
         if unwritten:
             raise unwritten[0]
+        if refused:
+            what = f"{refused} trials are not recorded: their runs were deleted in MLflow while they were trained"
+            raise WriteError(what, "run the same command again to train them")
         # A suggestion that diverged is an answer; a confirmation that did is none.
         failed = [
             trial

@@ -92,8 +92,11 @@ class SweepSession:
         """Return the overrides to launch a trial with."""
         return planned.told(self.store.uri, self.parent.run_id, self.directory)
 
-    def settle(self, trials: Sequence[PlannedTrial], failures: Mapping[int, BaseException]) -> None:
+    def settle(self, trials: Sequence[PlannedTrial], failures: Mapping[int, BaseException]) -> int:
         """Close and deliver what workers that are gone have left, and write down trials that never opened a run.
+
+        Returns:
+            How many trials the store refuses, as it does when their runs were deleted.
 
         Args:
             trials: that were handed to the launcher.
@@ -106,6 +109,7 @@ class SweepSession:
         from seedsweep.tracking.recovery import settle
         from seedsweep.tracking.trial_logger import TrialWriter
 
+        refused = 0
         for planned in trials:
             error = failures.get(planned.number)
             place = self.directory / planned.place
@@ -121,11 +125,11 @@ class SweepSession:
                     )
                     journal.close()
                 if JournalReader(place).exists:
-                    settle(
-                        self.store, place, reason(error) if error else "interrupted", "FAILED" if error else "KILLED"
-                    )
+                    why, status = (reason(error), "FAILED") if error else ("interrupted", "KILLED")
+                    refused += settle(self.store, place, why, status) is None
             except OSError as problem:
                 raise cannot_write(problem, place) from problem
+        return refused
 
     def publish(self, sweep: SweepRecord, *, pictures: bool) -> None:
         """Show and store what the sweep came to."""
@@ -194,7 +198,7 @@ def open_sweep(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[
     new_directory, made = _make_directory(config)
     from seedsweep.system import file_lock
     from seedsweep.tracking import abandoned_sweeps
-    from seedsweep.tracking.recovery import Refusal, refused, settle_all
+    from seedsweep.tracking.recovery import StoreError, settle_all, unwritten
 
     fresh = run.execution.rerun == "true"
     with closing(_open_store(run, made)) as store:
@@ -216,8 +220,8 @@ def open_sweep(config: DictConfig, run: RunConfig, identity: str, tags: Mapping[
                 yield SweepSession(store, directory, parent, identity, before is not None, fresh, is_rerun)
             except (SweepInterrupted, TrialsFailed, WriteError):
                 raise  # its run is closed, or cannot be
-            except Refusal as error:
-                raise refused(store, directory, parent.run_id, error) from error
+            except StoreError as error:
+                raise unwritten(store, directory, parent.run_id, error) from error
             except BaseException as error:
                 settle_all(store, directory, parent.run_id, "interrupted")
                 parent.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")

@@ -7,21 +7,18 @@ of another layout were chosen by a user and stay.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from seedsweep.tracking.locations import local_path
 from seedsweep.tracking.tags import DIRECTORY_TAG
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 log = logging.getLogger(__name__)
 
-# Where MLflow's database keeps locations.
-_RUNS, _MODELS = ("runs", "artifact_uri"), ("logged_models", "artifact_location")
+# Where MLflow's database keeps locations: table, column, and which rows are still written to, as unfinished runs are.
+_LOCATIONS = (("runs", "artifact_uri", "status != 'FINISHED'"), ("logged_models", "artifact_location", "0"))
 
 
 def former_home(location: str, experiment_id: str, file: Path) -> Path | None:
@@ -36,11 +33,16 @@ def former_home(location: str, experiment_id: str, file: Path) -> Path | None:
     if place is None or place.parts[-2:] != ("mlruns", experiment_id):
         return None
     former, home = place.parent.parent, file.parent
-    if former == home or (former.exists() and former.samefile(home)):
+    if former == home or (exists(former) and former.samefile(home)):
         return None
     # Not where a user keeps the database apart from its artifacts.
-    was_moved = not former.exists() or (former / file.name).exists() or (home / "mlruns" / experiment_id).exists()
+    was_moved = not exists(former) or exists(former / file.name) or exists(home / "mlruns" / experiment_id)
     return former if was_moved else None
+
+
+def exists(path: Path) -> bool:
+    """Tell whether a file can be found; what lies in a directory that is closed to this user cannot."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises PermissionError before Python 3.12
 
 
 def present(path: Path, former: Path, home: Path) -> Path:
@@ -48,11 +50,14 @@ def present(path: Path, former: Path, home: Path) -> Path:
     if not path.is_relative_to(former):
         return path
     now = home / path.relative_to(former)
-    return path if path.exists() and not now.exists() else now
+    return path if exists(path) and not exists(now) else now
 
 
-def follow(file: Path) -> None:
+def follow(file: Path, experiment: str) -> None:
     """Let the paths that a database stores lead to its own directory, where it was moved or copied there.
+
+    A path changes only if its file was brought along: a disk that is away comes back. New files of the experiment that
+    is used are written beside the database all the same.
 
     MLflow has no call for that, and without it writes to the old place: https://github.com/mlflow/mlflow/issues/3144.
 
@@ -60,9 +65,14 @@ def follow(file: Path) -> None:
         sqlite3.Error: it cannot be written.
     """
     with closing(sqlite3.connect(file)) as database, database:
-        experiments = database.execute("SELECT experiment_id, artifact_location FROM experiments").fetchall()
-        found = {number: former_home(location or "", str(number), file) for number, location in experiments}
-        for former in dict.fromkeys(filter(None, found.values())):
+        experiments = database.execute("SELECT experiment_id, name, artifact_location FROM experiments").fetchall()
+        found = {
+            number: former
+            for number, name, location in experiments
+            if (former := former_home(location or "", str(number), file)) is not None
+            and (name == experiment or exists(former) or exists(file.parent / "mlruns" / str(number)))
+        }
+        for former in dict.fromkeys(found.values()):
             for number, home in found.items():
                 if home == former:
                     now = (file.parent / "mlruns" / str(number)).as_uri()
@@ -73,18 +83,18 @@ def follow(file: Path) -> None:
 
 
 def _follow_runs(database: sqlite3.Connection, former: Path, home: Path) -> None:
-    for table, column in (_RUNS, _MODELS):
-        for row, path in _paths(database, f"SELECT rowid, {column} FROM {table}"):  # noqa: S608 - our own names
-            if path.is_relative_to(former) and (now := present(path, former, home)) != path:
+    for table, column, is_written in _LOCATIONS:
+        rows = database.execute(f"SELECT rowid, {column}, {is_written} FROM {table}").fetchall()  # noqa: S608 - our own
+        for row, uri, will_be_written in rows:
+            path = local_path(uri or "")
+            if path is None or not path.is_relative_to(former):
+                continue
+            now = home / path.relative_to(former)
+            if exists(now) or will_be_written:
                 database.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (now.as_uri(), row))  # noqa: S608
     for row, directory in database.execute("SELECT rowid, value FROM tags WHERE key = ?", (DIRECTORY_TAG,)).fetchall():
         if (path := Path(directory)).is_relative_to(former):
-            # Never where it was: a sweep that is resumed writes there.
             now = home / path.relative_to(former)
-            database.execute("UPDATE tags SET value = ? WHERE rowid = ?", (str(now), row))
-
-
-def _paths(database: sqlite3.Connection, query: str) -> Iterator[tuple[int, Path]]:
-    for row, uri in database.execute(query).fetchall():
-        if (path := local_path(uri or "")) is not None:
-            yield row, path
+            # Of a copy also what was not brought along: a sweep that is resumed would write to the original.
+            if exists(now) or exists(former):
+                database.execute("UPDATE tags SET value = ? WHERE rowid = ?", (str(now), row))

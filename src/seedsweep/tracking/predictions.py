@@ -15,6 +15,7 @@ import numpy as np
 
 from seedsweep.errors import reason
 from seedsweep.tracking.locations import local_path
+from seedsweep.tracking.moved_projects import exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def are_gone(trial: TrialRecord) -> bool:
     if "test_accuracy" not in trial.metrics or trial.status != "finished":
         return False
     place = local_path(trial.artifacts)
-    return not trial.artifacts or (place is not None and not (place / FILE_NAME).is_file())
+    return not trial.artifacts or (place is not None and not exists(place / FILE_NAME))
 
 
 class PredictionReader:

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-# What a store raises that has understood and says no.
-Refusal = MlflowException
+# What a store raises that refuses, or is away.
+StoreError = MlflowException
 
 # How long the end of a sweep waits for a server that is away; a file has no reason to take long.
 _SERVER_SECONDS, _FILE_SECONDS = 120.0, 5.0
@@ -100,13 +100,17 @@ def check_kept(store: Store, directory: Path) -> None:
     """
     try:
         store.find_experiment()
+    except TRANSIENT_ERRORS:
+        return  # it is away, and may have the experiment
     except UserError as deleted:
         what = f"cannot write to the store {store.uri}: {deleted.what}; what was trained is kept in {directory}"
         raise WriteError(what, f"{deleted.fix}, then run the same command again") from deleted
 
 
-def refused(store: Store, directory: Path, run_id: str, error: MlflowException) -> WriteError:
-    """Build the error for a store that refuses to write a sweep's own run, as after its deletion."""
+def unwritten(store: Store, directory: Path, run_id: str, error: MlflowException) -> WriteError:
+    """Build the error for a store that is away, or refuses to write a sweep's own run, as after its deletion."""
+    if not is_refusal(error, store):
+        return not_taken(store, error)
     try:
         check_kept(store, directory)
     except WriteError as deleted:

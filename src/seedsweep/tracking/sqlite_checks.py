@@ -82,9 +82,12 @@ def check_content(file: Path) -> None:
     try:
         with closing(_connected(file, "ro")) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if tables and "alembic_version" not in tables:
-                raise _foreign(file, f"is a database of something else (it has the table {min(tables)})")
-            schema = database.execute("SELECT version_num FROM alembic_version").fetchone() if tables else None
+            schema = None
+            if tables:
+                if {"alembic_version", "experiments", "runs"} <= tables:
+                    schema = database.execute("SELECT version_num FROM alembic_version").fetchone()
+                if schema is None:
+                    raise _foreign(file, f"is a database of something else (it has the table {min(tables)})")
     except sqlite3.DatabaseError as error:
         raise _foreign(file, f"is no database that can be read ({error})") from error
     if schema is not None:

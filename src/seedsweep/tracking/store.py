@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 import tempfile
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,7 +127,9 @@ class Store:
     def command(self, arguments: str) -> str:
         """Return how MLflow's own command is typed for this store."""
         is_default = self.file == Path("mlflow.db").absolute() and "MLFLOW_TRACKING_URI" not in os.environ
-        return f"mlflow {arguments}" if is_default else f"MLFLOW_TRACKING_URI={shell_word(self.uri)} mlflow {arguments}"
+        return (
+            f"mlflow {arguments}" if is_default else f"MLFLOW_TRACKING_URI={shell_word(self.shown)} mlflow {arguments}"
+        )
 
     def artifacts(self, uri: str) -> str:
         """Return where artifacts are whose stored URI may lead to where the project was before."""
@@ -179,7 +181,7 @@ def open_store(uri: str | None, experiment: str) -> Store:
                 sqlite_checks.check_writable(store.file)
                 sqlite_checks.check_content(store.file)
                 _create(store.file)
-                follow(store.file)
+                follow(store.file, experiment)
             location = local_path(store.client.get_experiment(store.experiment_id).artifact_location)
             if location is not None:
                 sqlite_checks.probe(location)
@@ -224,18 +226,28 @@ def _alone(store: Store) -> Iterator[None]:
     name = hashlib.sha256(str(store.file).encode()).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"seedsweep-{name}.lock"
     while True:
-        with path.open("w") as file:
+        with _opened(path) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not _is_at(path, file):
                 continue  # who had it before has removed it, and others may be waiting for its successor
             try:
                 yield
             finally:
-                path.unlink(missing_ok=True)
+                with suppress(PermissionError):  # another user's, left by a process that was killed
+                    path.unlink(missing_ok=True)
             return
 
 
-def _is_at(path: Path, file: IO[str]) -> bool:
+def _opened(path: Path) -> IO[bytes]:
+    """Open a lock file that may be another user's: to lock it, reading is enough."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o666))
+        return path.open("rb")
+
+
+def _is_at(path: Path, file: IO[bytes]) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:

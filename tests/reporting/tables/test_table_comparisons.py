@@ -244,7 +244,7 @@ def test_a_baseline_can_be_named():
     assert cells(text, "sgd")[4] == "baseline"
     assert "better" in cells(text, "adam ")[4]
     assert "Differences are to 'sgd'" in text
-    assert "(Holm), if it was chosen before anybody saw the results" in text
+    assert "(Holm), if it was chosen before the results were seen" in text
     assert "p allows for 2 comparisons" in text
 
 
