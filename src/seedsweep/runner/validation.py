@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from seedsweep.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from seedsweep.config.trial_config import Trial
     from seedsweep.data.dataset import Dataset
 
@@ -34,3 +36,19 @@ def load_checked(trial: Trial) -> Dataset:
     trial.model.check_fits(*loaded.image_shape[:2])
     trial.data.augment.check_fits(*loaded.image_shape[:2])
     return loaded
+
+
+def check_one_process_can_run(trials: Sequence[Trial]) -> None:
+    """Check that trials have the same backend and threads, which hold for a whole process.
+
+    Raises:
+        UserError: they have not.
+    """
+    for setting in ("backend", "threads"):
+        values = list(dict.fromkeys(getattr(trial, setting) for trial in trials))
+        if len(values) > 1:
+            raise UserError(
+                f"all trials of a sweep must have the same {setting}, got {', '.join(map(str, values))}",
+                where=setting,
+                fix=f"{setting}={values[0]}, and another sweep for each other value",
+            )

@@ -24,7 +24,7 @@ from seedsweep.errors import UserError
 from seedsweep.launchers.hydra.composing import compositions_of
 from seedsweep.launchers.hydra.hydra_job import current_config
 from seedsweep.runner.run_metadata import build_run_metadata
-from seedsweep.runner.validation import load_checked
+from seedsweep.runner.validation import check_one_process_can_run, load_checked
 from seedsweep.trials.variants import VariantKey, name_variants
 
 if TYPE_CHECKING:
@@ -288,19 +288,3 @@ def _place(config: DictConfig, composed: DictConfig) -> Path:
             fix=_SUBDIR_FIX,
         )
     return place
-
-
-def check_one_process_can_run(trials: Sequence[Trial]) -> None:
-    """Check that trials have the same backend and threads, which hold for a whole process.
-
-    Raises:
-        UserError: they have not.
-    """
-    for setting in ("backend", "threads"):
-        values = list(dict.fromkeys(getattr(trial, setting) for trial in trials))
-        if len(values) > 1:
-            raise UserError(
-                f"all trials of a sweep must have the same {setting}, got {', '.join(map(str, values))}",
-                where=setting,
-                fix=f"{setting}={values[0]}, and another sweep for each other value",
-            )

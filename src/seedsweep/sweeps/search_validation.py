@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seedsweep.config.overrides import shell_word
 from seedsweep.config.trial_config import MAX_SEED, setting_names
 from seedsweep.errors import UserError
-from seedsweep.sweeps.plan import check_one_process_can_run
+from seedsweep.runner.validation import check_one_process_can_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,12 +6,11 @@ shows everything.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import sqlite3
 import tempfile
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,12 +26,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from seedsweep.config.overrides import shell_word
 from seedsweep.errors import UserError
 from seedsweep.tracking import sqlite_checks
+from seedsweep.tracking.creation_lock import creation_lock
 from seedsweep.tracking.locations import local_path, sqlite_file, sqlite_uri
 from seedsweep.tracking.moved_projects import follow, former_home, present
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import IO
 
     from mlflow.entities import Experiment
 
@@ -176,7 +175,7 @@ def open_store(uri: str | None, experiment: str) -> Store:
     """
     store = Store(_absolute(uri or mlflow.get_tracking_uri()), experiment)
     try:
-        with _alone(store):
+        with creation_lock(store.file):
             if store.file is not None:
                 sqlite_checks.check_writable(store.file)
                 sqlite_checks.check_content(store.file)
@@ -213,45 +212,6 @@ def unusable(uri: str, error: Exception) -> UserError:
         where="tracking.uri",
         fix=_AT_THE_DOOR.get(status, fix),
     )
-
-
-@contextmanager
-def _alone(store: Store) -> Iterator[None]:
-    """Let one process of this machine at a time make a database: two at once break MLflow's migrations."""
-    if store.file is None or os.name == "nt":
-        yield
-        return
-    import fcntl
-
-    name = hashlib.sha256(str(store.file).encode()).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"seedsweep-{name}.lock"
-    while True:
-        with _opened(path) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_at(path, file):
-                continue  # who had it before has removed it, and others may be waiting for its successor
-            try:
-                yield
-            finally:
-                with suppress(PermissionError):  # another user's, left by a process that was killed
-                    path.unlink(missing_ok=True)
-            return
-
-
-def _opened(path: Path) -> IO[bytes]:
-    """Open a lock file that may be another user's: to lock it, reading is enough."""
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o666))
-        return path.open("rb")
-
-
-def _is_at(path: Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
 
 
 @contextmanager
