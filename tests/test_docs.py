@@ -37,7 +37,8 @@ def test_links_lead_somewhere(page):
 def test_commands_on_the_pages_compose(page, compose, rows_of):
     """Every `python sweep.py` command in a block is one that the program takes, as far as its overrides go."""
     assert CONFIG_NAME == "config"
-    for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for block in (text for language, text in blocks if not language):
         for line in block.splitlines():
             if "python sweep.py" not in line:
                 continue
