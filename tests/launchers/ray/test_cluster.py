@@ -1,6 +1,7 @@
 """What a trial takes of a node, and which clusters are joined; without starting one."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,10 @@ def test_a_wrong_setting_starts_nothing(shell):
     assert ended.code == 2
     assert "hydra.launcher.num_gpus must be a number ≥ 0, got -1" in ended.err
     assert list(shell.directory.iterdir()) == []
+
+
+def test_what_travels_to_the_nodes_is_this_package():
+    """The package itself and its plugins, wherever they are installed."""
+    travels = [Path(place) for place in cluster.own_code()["py_modules"]]
+    assert [place.name for place in travels] == ["seedsweep", "hydra_plugins"]
+    assert (travels[0] / "py.typed").is_file()

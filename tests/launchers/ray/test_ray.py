@@ -191,10 +191,10 @@ def test_this_package_travels(cluster):
     """Nodes run the code of the machine on which a sweep was typed, and not their own."""
     asked = """
 import sys
-from seedsweep.launchers.ray.cluster import Needs, find_slots, own_code
-slots = find_slots(sys.argv[1], Needs(1, 0, None, {}), None, own_code(), {})
+from seedsweep.launchers.ray.cluster import ResourceRequest, find_slots, own_code
+slots = find_slots(sys.argv[1], ResourceRequest(1, 0, None, {}), None, own_code(), {})
 def question():
-    import seedsweep, hydra_plugins.seedsweep
+    import seedsweep, hydra_plugins.seedsweep_plugins
     return seedsweep.__file__, hydra_plugins.seedsweep_plugins.__file__
 print(*slots[0].ask(question))
 """
@@ -268,9 +268,9 @@ def test_two_trials_share_a_gpu(cluster):
     """With half a GPU each they are given the same one, whole ones are given apart, and TensorFlow leaves room."""
     asked = """
 import os, sys
-from seedsweep.launchers.ray.cluster import Needs, find_slots
+from seedsweep.launchers.ray.cluster import ResourceRequest, find_slots
 import ray
-slots = find_slots(sys.argv[1], Needs(0.1, float(sys.argv[2]), None, {}), None, {}, {})
+slots = find_slots(sys.argv[1], ResourceRequest(0.1, float(sys.argv[2]), None, {}), None, {}, {})
 question = lambda: (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["TF_FORCE_GPU_ALLOW_GROWTH"])
 print(len(slots), *slots[0].ask(question))
 """

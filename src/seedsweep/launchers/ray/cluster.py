@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import seedsweep
 from seedsweep.errors import UserError
 from seedsweep.launchers.resources import MEMORY_PER_WORKER, WorkerSlot, environment_of, usable_cores, usable_memory
 
@@ -248,5 +249,5 @@ def _signals_kept() -> Iterator[None]:
 
 def own_code() -> dict[str, Any]:
     """Return the runtime environment that brings this package to the nodes as it is here."""
-    package = Path(__file__).parent.parent
+    package = Path(seedsweep.__file__).parent
     return {"py_modules": [str(package), str(package.parent / "hydra_plugins")]}
