@@ -39,7 +39,7 @@ def test_a_question_or_a_rejected_command_imports_nothing_heavy(tmp_path, argume
 
 @pytest.mark.parametrize("first", ["runner.reuse", "tracking.store"])
 def test_nothing_is_reported_to_mlflow_s_makers(first):
-    """Whichever module comes to import MLflow first, it is told so before."""
+    """Telemetry is switched off before any module imports MLflow."""
     code = f"import seedsweep.{first}, mlflow.telemetry as t; print(t.get_telemetry_client())"
     ended = subprocess.run(
         [sys.executable, "-c", code],

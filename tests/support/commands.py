@@ -85,7 +85,7 @@ def in_its_own_group(command, directory):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # A shell starts its background jobs with SIGINT ignored, and whoever they start inherits that.
+        # A shell starts background jobs with SIGINT ignored, and their child processes inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     ) as process:
         try:

@@ -29,7 +29,7 @@ def copied_alone(directory):
 
 
 def test_a_sweep_a_table_and_a_single_trial_leave_one_file(sweep):
-    """Whoever copies `mlflow.db` has everything."""
+    """A copy of `mlflow.db` alone has all results."""
     trying = sweep([1, 2], ONE, EPOCH_SECONDS=0)
     assert trying.run() == 0, trying.output
     assert (beside(trying.directory), copied_alone(trying.directory)) == (["mlflow.db"], 3)

@@ -81,7 +81,7 @@ def test_an_interrupted_sweep_resumes_beside_runs_of_others(sweep):
 
 
 def test_a_run_without_its_name_is_read_by_its_id(sweep):
-    """Somebody removed the tag `sweep_name`."""
+    """A user removed the tag `sweep_name`."""
     trying = sweep([1], ONE, EPOCH_SECONDS=0)
     assert trying.run() == 0, trying.output
     store = store_of(trying.directory)
