@@ -1,4 +1,4 @@
-"""What contributors type: nox -s lint, tests, full, bench."""
+"""What contributors type: nox -s lint, tests, docs, full, bench."""
 
 import nox
 
@@ -21,6 +21,12 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; further arguments go to pytest: nox -s tests -- tests/reporting."""
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site in site/; a broken link is an error."""
+    session.run("mkdocs", "build", "--strict", *session.posargs)
 
 
 @nox.session

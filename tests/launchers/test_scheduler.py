@@ -4,15 +4,15 @@ import threading
 from concurrent.futures import Future
 
 import pytest
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from seedsweep.errors import UserError
-from seedsweep.launchers.hydra.job_result import JobOutcome
-from seedsweep.launchers.jobs import Job, JobRequest
+from seedsweep.launchers.hydra.job import JobResult
+from seedsweep.launchers.jobs import Job
 from seedsweep.launchers.progress import ProgressDisplay
-from seedsweep.launchers.retry_policy import Policy
 from seedsweep.launchers.scheduler import run_jobs
+from seedsweep.launchers.task_spec import JobSpec
 
 CONFIG = OmegaConf.create({"hydra": {"overrides": {"task": []}}})
 
@@ -34,7 +34,7 @@ class Good:
         def work():
             for bad in self._until:
                 bad.gave_up.wait(10)
-            future.set_result(JobOutcome(JobStatus.COMPLETED, None))
+            future.set_result(JobResult(JobReturn(status=JobStatus.COMPLETED)))
 
         threading.Thread(target=work).start()
         return future
@@ -71,7 +71,7 @@ class Source:
         self._left = list(range(total))
 
     def next(self):
-        return JobRequest([], f"job {self._left.pop()}") if self._left else None
+        return [f"n={self._left.pop()}"] if self._left else None
 
     def ended(self, position, _result):
         self.came.append(position)
@@ -81,9 +81,9 @@ class JobComposer:
     def __init__(self):
         self._position = -1
 
-    def job(self, given):
+    def job(self, overrides):
         self._position += 1
-        return Job(self._position, self._position, given.label, CONFIG, Policy())
+        return Job(self._position, self._position, overrides[0], CONFIG, JobSpec())
 
 
 def run(workers, total):

@@ -10,9 +10,7 @@ from support.stores import store_of
 
 from seedsweep.config.run_config import register_resolvers
 from seedsweep.errors import UserError
-from seedsweep.launchers.retry_policy import Policy
 from seedsweep.runner.run_metadata import build_run_metadata, differences
-from seedsweep.sweeps.grid import _identity
 from seedsweep.tracking.run_queries import find_sweep
 from seedsweep.training.backend import Runtime
 
@@ -64,6 +62,27 @@ def test_a_finished_trial_is_never_trained_again(sweep):
     assert again.run() == 0, again.output
     assert trained(again) == [1, 2, 3, 2]
     assert plans(again)[-1] == "plan: 0 cached, 0 to resume, 1 new"
+
+
+def test_only_other_seeds_make_another_look_at_the_same_rows(sweep):
+    """Not one seed, which gives no verdict; nor the same command again, `rerun=true`, or the first table once more."""
+    single = sweep([1], ONE, EPOCH_SECONDS=0)
+    assert single.run() == 0, single.output
+    first = sweep([1, 2], ONE, EPOCH_SECONDS=0)
+    assert first.run() == 0, first.output
+    store = store_of(first.directory)
+    assert find_sweep(store, None).look == 1
+    first.arguments.append("rerun=true")
+    assert first.run() == 0, first.output
+    assert find_sweep(store, None).look == 1
+    before = find_sweep(store, None).run_id
+    more = sweep([1, 2, 3], ONE, EPOCH_SECONDS=0)
+    assert more.run() == 0, more.output
+    assert find_sweep(store, None).look == 2
+    assert find_sweep(store, before).look == 1
+    other = sweep([1, 2, 3, 4], ONE, "epochs=2", EPOCH_SECONDS=0)
+    assert other.run() == 0, other.output
+    assert find_sweep(store, None).look == 1
 
 
 def test_an_interrupted_rerun_goes_on_as_one(sweep):
@@ -147,7 +166,7 @@ def test_images_that_change_while_a_sweep_runs_are_not_taken_for_what_they_were(
         trying.wait_for(lambda: "plan: " in trying.output)
         np.savez(file, **others)
         assert parent.wait(60) == 1, trying.output
-    assert "not taken for q · seed 1: the images changed while the sweep ran" in trying.output
+    assert "no result for q · seed 1: the images changed while the sweep ran" in trying.output
     (trial,) = find_sweep(store_of(trying.directory), None).trials
     changed = trial.tags["dataset_sha256"]
     file.write_bytes(before)
@@ -159,18 +178,17 @@ def test_images_that_change_while_a_sweep_runs_are_not_taken_for_what_they_were(
     assert len(trained(trying)) == 2
 
 
-@pytest.mark.parametrize("told", ["stop=median", "model.name=other"])
-def test_a_sweep_is_its_trials_their_names_and_who_may_stop_them(compose, told):
-    """The trial is the same one; in a sweep that is gone on with, its row would stand in two tables as one."""
+@pytest.mark.parametrize("override", ["stop=median", "model.name=other"])
+def test_a_sweep_is_identified_by_its_trials_their_names_and_their_pruning(compose, override):
+    """The trial is the same one, but a resumed sweep would have one row for two variants."""
 
-    def described(*overrides):
-        told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
-        return build_run_metadata(compose(*overrides).trial, "v", computes=Runtime("CPU", {}), **told)
+    def metadata(*overrides):
+        return build_run_metadata(compose(*overrides).trial, "v", Runtime("CPU", {}), 0, {"dataset_sha256": "s"})
 
-    one, other = described(), described(told)
+    one, other = metadata(), metadata(override)
     assert one.trial_id == other.trial_id
-    assert _identity(one) != _identity(other)
-    assert _identity(one) == _identity(described("stop=none"))
+    assert one.identity != other.identity
+    assert one.identity == metadata("stop=none").identity
 
 
 def test_the_plan_says_why_a_trial_that_looks_the_same_is_not_reused(sweep):
@@ -193,12 +211,11 @@ def test_what_differs_is_named(compose):
     """Device and releases; what does not change a result is left out."""
     trial = compose("model=mlp").trial
 
-    def described(device, **versions):
-        told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
-        return build_run_metadata(trial, "v", computes=Runtime(device, versions), **told)
+    def metadata(device, **versions):
+        return build_run_metadata(trial, "v", Runtime(device, versions), 0, {"dataset_sha256": "s"})
 
-    now = described("GPU B", keras="3.15", numpy="2.4")
-    before = described("GPU A", keras="3.14", numpy="2.4")
+    now = metadata("GPU B", keras="3.15", numpy="2.4")
+    before = metadata("GPU A", keras="3.14", numpy="2.4")
     tags = {**before.tags, "versions": before.tags["versions"].replace("seedsweep 0", "seedsweep 9")}
     assert differences(tags, "1", now) == ["on GPU A (now GPU B)", "with keras 3.14 (now 3.15)"]
     assert differences(now.tags, "1", now) == []
@@ -288,9 +305,3 @@ def test_settings_of_execution_are_checked(compose, override, said):
     """By name, with what is allowed."""
     with pytest.raises(UserError, match=said):
         compose(override)
-
-
-def test_an_application_without_these_settings_gets_the_defaults():
-    """The launcher serves others too."""
-    assert Policy.of({}) == Policy(timeout=None, retries=1, max_failures=None)
-    assert Policy.of({"timeout": 3, "retries": 0}) == Policy(timeout=3, retries=0)

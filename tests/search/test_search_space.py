@@ -14,6 +14,7 @@ from support.commands import CONF, ROOT
 
 from seedsweep.config.run_config import register_resolvers
 from seedsweep.errors import UserError
+from seedsweep.launchers.hydra.composing import Compositions
 from seedsweep.search.protocol import Dimension
 from seedsweep.search.search_config import SearchConfig
 from seedsweep.search.search_space import read_space
@@ -181,7 +182,7 @@ def test_every_named_search_spans_what_can_be_trained(name):
         told = [*(f"{key}={value}" for key, value in sweeper.params.items()), "data=mnist5k"]
         space = read_space(OverridesParser.create(config_loader=loader).parse_overrides(told))
         wanted = SearchConfig.from_config(config.hydra.sweeper)
-        plans = check_space(TrialPlanner(config, loader, list), space, wanted)
+        plans = check_space(TrialPlanner(config, Compositions(loader, config), list), space, wanted)
 
     assert {axis.key for axis in space.axes} < set(sweeper.params) | {"data"}
     assert wanted.algorithm == sweeper.algorithm

@@ -353,9 +353,9 @@ def test_what_keras_tuner_raises_is_told_with_its_traceback(process):
     with pytest.raises(SearchFailed, match=r"(?s)Traceback.*min_value 1.0 is greater than the max_value"):
         Search(process, broken, "random", seed=1, max_trials=5, maximize=True)
     search = Search(process, RATE, "random", seed=1, max_trials=5, maximize=True)
-    search._request("ask")
+    search.request("ask")
     with pytest.raises(SearchFailed, match=r"(?s)Traceback.*IndexError"):
-        search._request("tell", Result(9, 0.5))
+        search.request("tell", Result(9, 0.5))
     with pytest.raises(SearchFailed, match="has failed before"):
         search.ask()
 

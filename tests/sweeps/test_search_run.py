@@ -66,7 +66,7 @@ def test_a_search_confirms_its_winner(search, shell):
     assert told["ranking"]["gap"] == pytest.approx(0)  # the stand-in is as good with any seed
     assert [row["seeds"] for row in told["rows"]] == [[2, 3]]
     assert told["rows"][0]["variant"] == f"winner #{number} learning_rate={rate:.3g}"
-    assert "seeds: 1, the winner's: 2, 3;" in trying.output
+    assert "seed: 1, the winner's seeds: 2, 3;" in trying.output
     assert "winner: #" in trying.output
     assert "optimism gap" in shell.seedsweep("table").out
     lines = shell.seedsweep("table", "--format", "csv").out.splitlines()

@@ -42,8 +42,8 @@ def add_everything(store, sweep):
 
 
 def without_heading(table):
-    """A table without the line that says which sweep it is of."""
-    return [line for line in table.splitlines() if not line.startswith("- Sweep: ")]
+    """A table without the line that says which sweep it is of, and when it ran."""
+    return [line for line in table.splitlines() if not line.startswith("- Run: ")]
 
 
 def test_a_table_is_the_same_whatever_users_add(sweep):

@@ -56,9 +56,9 @@ def test_a_weight_that_is_no_number_is_divergence(dtype, value):
 
     whole, broken = (np.zeros((2, 3), getattr(ml_dtypes, dtype, dtype)) for _ in range(2))
     broken[1, 1] = value
-    trainer._check_finite([whole, np.zeros(2, np.uint32)], 3)
+    trainer.check_finite([whole, np.zeros(2, np.uint32)], 3)
     with pytest.raises(NonFiniteLoss, match=f"a weight became {value} in epoch 3"):
-        trainer._check_finite([whole, broken], 3)
+        trainer.check_finite([whole, broken], 3)
 
 
 @pytest.mark.train

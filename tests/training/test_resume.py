@@ -85,16 +85,15 @@ def test_a_trial_s_checkpoint_is_nobody_else_s(tmp_path, compose):
 
 
 @pytest.mark.timeout(1800)
-def test_a_longer_trial_goes_on_with_a_shorter_one_s_last_state(tmp_path, compose):
+def test_a_longer_trial_resumes_from_the_last_state_of_a_shorter_one(tmp_path, compose):
     """As Hyperband's next rung does, to the last bit; where the end decides how it begins, it must not."""
     from seedsweep.training import trainer
 
-    def described(epochs, *overrides):
+    def trial_of(epochs, *overrides):
         trial = compose(*small_data(tmp_path), *RECIPE, "opt=adam", f"epochs={epochs}", *overrides).trial
-        told = {"dataset": "d", "dataset_sha256": "s", "dataset_warnings": (), "reproduce": "r", "job": 0}
-        return trial, build_run_metadata(trial, "v", computes=Runtime("CPU", {}), **told)
+        return trial, build_run_metadata(trial, "v", Runtime("CPU", {}), 0, {"dataset_sha256": "s"})
 
-    (short, before), (long, after) = described(2), described(5)
+    (short, before), (long, after) = trial_of(2), trial_of(5)
     assert (before.training_id, before.trial_id == after.trial_id) == (after.training_id, False)
     dataset = load(short.data)
     trainer.train(short, dataset, lambda _: None, keeping(tmp_path / "a", 1), None)
@@ -107,7 +106,7 @@ def test_a_longer_trial_goes_on_with_a_shorter_one_s_last_state(tmp_path, compos
     assert whole.tested is None
     # A state beyond the end is none to go on from; and a cosine's first rate depends on its last epoch.
     assert checkpoints.read(tmp_path / "a" / checkpoints.FILE_NAME, "t", 4) is None
-    assert described(2, "opt.schedule=cosine")[1].training_id != described(5, "opt.schedule=cosine")[1].training_id
+    assert trial_of(2, "opt.schedule=cosine")[1].training_id != trial_of(5, "opt.schedule=cosine")[1].training_id
 
 
 def test_a_real_sweep_survives_everything(shell, tmp_path, full):

@@ -4,16 +4,18 @@ Thin, because Hydra imports every plugin at each start: `seedsweep.sweeps.grid` 
 task function, `grid` does what Hydra's basic sweeper does.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
@@ -41,19 +43,22 @@ class GridSweeperConf:
 ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="seedsweep")
 
 
-class GridSweeper(BasicSweeper):
+class GridSweeper(Sweeper):
     """Sweeps over the product of all lists of values, for each named row where there are some."""
 
-    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None, rows: Any, only: Any) -> None:
-        super().__init__(max_batch_size, params)
-        # Read from the config itself, where what they refer to is.
-        del rows, only
+    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None, **rows: Any) -> None:
+        self.max_batch_size = max_batch_size
+        self.params = params or {}
+        del rows  # read from the config, where their interpolations can be resolved
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra hands to every sweeper."""
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        # The parent class says that these may be None; between setup and the end they are not.
-        self.task_function, self.context, self.master = task_function, hydra_context, config
+        self.hydra_context, self.config = hydra_context, config  # `validate_batch_is_legal` reads them
+        # The same under names of our own: the parent class says that its attributes may be None.
+        self.context, self.task, self.master = hydra_context, task_function, config
+        self.launcher: Any = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch every combination, in batches.
@@ -66,20 +71,25 @@ class GridSweeper(BasicSweeper):
         """
         from seedsweep.config.groups import refuse_merging
         from seedsweep.config.named_rows import named_rows
+        from seedsweep.launchers.base import compositions_of, slots_of
         from seedsweep.runner.task import run_trial
         from seedsweep.sweeps.grid import run_sweep
 
         _check_batch_size(self.max_batch_size)
-        refuse_merging(self._parse_config())
+        params = [f"{key}={value}" for key, value in self.params.items()]
+        refuse_merging(params)
+        jobs: list[list[str]] = []
         rows = named_rows(self.master.hydra.sweeper)
-        jobs = self._jobs((), arguments) if not rows else []
         for key, row in rows.items():
             refuse_merging(row.overrides)
-            told = [f"tracking.row='{key}'"] if self.task_function is run_trial else []
-            jobs += [[*job, *told] for job in self._jobs(row.overrides, arguments)]
+            place = [f"tracking.row='{key}'"] if self.task is run_trial else []
+            jobs += [[*job, *place] for job in self._combinations([*params, *row.overrides, *arguments])]
+        if not rows:
+            jobs = self._combinations([*params, *arguments])
 
-        if self.task_function is run_trial:
-            return [run_sweep(self.master, self.context.config_loader, jobs, self._launch, self._slots)]
+        if self.task is run_trial:
+            compositions = compositions_of(self.launcher, self.context, self.master)
+            return [run_sweep(self.master, compositions, jobs, self._launch, lambda: slots_of(self.launcher))]
         self.validate_batch_is_legal(jobs)
         directory = Path(self.master.hydra.sweep.dir)
         directory.mkdir(parents=True, exist_ok=True)
@@ -87,29 +97,27 @@ class GridSweeper(BasicSweeper):
         results = self._launch(jobs)
         for result in results:
             _ = result.return_value  # raises what the job raised, as the basic sweeper does
-        size = self.max_batch_size or max(len(results), 1)
-        return [results[start : start + size] for start in range(0, len(results), size)]
+        return self._batches(results)
 
-    def _slots(self) -> Sequence[Any]:
-        """Return where jobs can run at once, of a launcher that knows."""
-        return getattr(self.launcher, "slots", ())
-
-    def _jobs(self, row: Sequence[str], arguments: list[str]) -> list[list[str]]:
-        """Return every combination; of one key's values, the command line's count before the row's, before `params`."""
-        parser = OverridesParser.create(config_loader=self.context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *row, *arguments])
-        _refuse_what_is_no_grid(overrides)
-        (jobs,) = self.split_arguments(overrides, None)
-        return jobs
+    def _combinations(self, overrides: list[str]) -> list[list[str]]:
+        """Return every combination of values; for a key that is given twice, the last values count."""
+        parsed = OverridesParser.create(config_loader=self.context.config_loader).parse_overrides(overrides)
+        _refuse_what_is_no_grid(parsed)
+        values: dict[str, list[str]] = {}
+        for override in parsed:
+            is_sweep = override.is_sweep_override()
+            texts = override.sweep_string_iterator() if is_sweep else [override.get_value_element_as_str()]
+            key = override.get_key_element()
+            values[key] = [f"{key}={text}" for text in texts]
+        return [list(job) for job in itertools.product(*values.values())]
 
     def _launch(self, jobs: list[list[str]]) -> list[JobReturn]:
         """Launch jobs in batches, until the launcher says that it starts no more."""
         from seedsweep.errors import LaunchInterrupted
-        from seedsweep.launchers.hydra.job_result import failures_of
+        from seedsweep.launchers.hydra.job import failures_of
 
-        assert self.launcher is not None
         results: list[JobReturn] = []
-        for batch in self.split_overrides_to_chunks(jobs, self.max_batch_size):
+        for batch in self._batches(jobs):
             try:
                 results.extend(self.launcher.launch(batch, initial_job_idx=len(results)))
             except LaunchInterrupted as stop:
@@ -119,6 +127,10 @@ class GridSweeper(BasicSweeper):
             if any(result.status is JobStatus.UNKNOWN for result in results) or (limit and failed >= limit):
                 break
         return results
+
+    def _batches(self, items: list[Any]) -> list[list[Any]]:
+        size = self.max_batch_size or max(len(items), 1)
+        return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _check_batch_size(size: object) -> None:

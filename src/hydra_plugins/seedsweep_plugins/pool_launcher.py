@@ -1,6 +1,6 @@
 """The Hydra launcher `pool`: trials in worker processes, one for each GPU or core.
 
-Thin, because Hydra imports every plugin at each start: the work is in `seedsweep.launching`.
+Thin, because Hydra imports every plugin at each start: the work is in `seedsweep.launchers`.
 """
 
 from collections.abc import Sequence
@@ -55,8 +55,8 @@ class PoolLauncher(SourceLauncher):
         check_semaphores()
         return find_slots(self.gpus, self.count, threads)
 
-    def workers(self, slots: Sequence[Any], shared: bytes, screen: Any) -> AbstractContextManager[Sequence[Any]]:
-        """Give a process for each slot."""
+    def workers(self, slots: Sequence[Any], context: bytes, screen: Any) -> AbstractContextManager[Sequence[Any]]:
+        """Start a process in each slot."""
         from seedsweep.launchers.pool.pool import local_workers
 
-        return local_workers(slots, shared, screen)
+        return local_workers(slots, context, screen)

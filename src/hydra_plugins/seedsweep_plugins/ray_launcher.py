@@ -1,6 +1,6 @@
 """The Hydra launcher `ray`: trials in workers of a Ray cluster, on one machine or many.
 
-Thin, because Hydra imports every plugin at each start: the work is in `seedsweep.launching`, and Ray is imported when
+Thin, because Hydra imports every plugin at each start: the work is in `seedsweep.launchers`, and Ray is imported when
 trials are launched.
 """
 
@@ -66,7 +66,6 @@ class RayLauncher(SourceLauncher):
 
     def find_slots(self, threads: int) -> Sequence[Any]:
         """Join the cluster, or start one, and return where trials can run in it."""
-        from seedsweep.launchers.job_inputs import carrying_of
         from seedsweep.launchers.ray.cluster import ResourceRequest, find_slots, own_code
 
         num_cpus, *others = self.needs
@@ -74,10 +73,10 @@ class RayLauncher(SourceLauncher):
         brought = self.runtime_env
         if brought is None:
             brought = {} if self.address is None else own_code()
-        return find_slots(self.address, needs, self.count, brought, carrying_of(self.task_function).environment())
+        return find_slots(self.address, needs, self.count, brought, self.task.environment())
 
-    def workers(self, slots: Sequence[Any], shared: bytes, screen: Any) -> AbstractContextManager[Sequence[Any]]:
-        """Give an actor for each slot."""
+    def workers(self, slots: Sequence[Any], context: bytes, screen: Any) -> AbstractContextManager[Sequence[Any]]:
+        """Start an actor in each slot."""
         from seedsweep.launchers.ray.actor_worker import ray_workers
 
-        return ray_workers(slots, shared, screen, self.task_function)
+        return ray_workers(slots, context, screen, self.task)

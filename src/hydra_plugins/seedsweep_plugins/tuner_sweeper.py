@@ -3,8 +3,8 @@
 Thin, because Hydra imports every plugin at each start: `seedsweep.sweeps.search_run` runs a search.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -74,6 +74,7 @@ class TunerSweeper(Sweeper):
         """
         from seedsweep.config.groups import refuse_merging
         from seedsweep.errors import UserError
+        from seedsweep.launchers.base import compositions_of, slots_of
         from seedsweep.runner.task import run_trial
         from seedsweep.search.search_config import SearchConfig
         from seedsweep.search.search_space import read_space
@@ -84,27 +85,24 @@ class TunerSweeper(Sweeper):
             raise UserError(what, where="hydra/sweeper", fix="hydra/sweeper=basic")
         params = [f"{key}={value}" for key, value in self.params.items()]
         refuse_merging(params)
-        wanted = SearchConfig.from_config(self.search)
+        settings = SearchConfig.from_config(self.search)
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         space = read_space(parser.parse_overrides([*params, *arguments]))
-        return [run_search(self.master, self.context.config_loader, wanted, space, self._launch_from, self._slots)]
-
-    def _slots(self) -> Sequence[Any]:
-        """Return where jobs can run at once, of a launcher that knows."""
-        return getattr(self.launcher, "slots", ())
+        compositions = compositions_of(self.launcher, self.context, self.master)
+        slots = partial(slots_of, self.launcher)
+        return [run_search(self.master, compositions, settings, space, self._launch_from, slots)]
 
     def _launch_from(self, source: Any) -> list[JobReturn]:
-        """Launch the jobs of a source: one by one where the launcher can do that, else in batches."""
+        """Launch the jobs of a source: one by one if the launcher can do that, or in batches."""
         if hasattr(self.launcher, "launch_from"):
             return list(self.launcher.launch_from(source, 0))
         results: list[JobReturn] = []
         while True:
-            batch: list[Any] = []
-            while len(batch) < source.at_once and (given := source.next()) is not None:
-                batch.append(given)
+            batch: list[list[str]] = []
+            while len(batch) < source.at_once and (overrides := source.next()) is not None:
+                batch.append(list(overrides))
             if not batch:
                 return results
-            jobs = [list(given.overrides) for given in batch]
-            for result in self.launcher.launch(jobs, initial_job_idx=len(results)):
+            for result in self.launcher.launch(batch, initial_job_idx=len(results)):
                 source.ended(len(results), result)
                 results.append(result)

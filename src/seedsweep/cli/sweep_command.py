@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path, get_args_parser
-from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.utils import setup_globals
-from hydra.types import RunMode
+from hydra import compose, initialize_config_dir
+
+# Hydra does not hand its parsed flags to anyone: facebookresearch/hydra#1578.
+from hydra._internal.utils import get_args_parser
 
 from seedsweep.cli.hydra_errors import as_user_error, or_left_out
 from seedsweep.config.groups import check_commas, refuse_merging
+from seedsweep.config.overrides import quoted
 from seedsweep.config.run_config import read_config, register_resolvers
 from seedsweep.errors import (
     SearchFailed,
@@ -36,7 +35,7 @@ from seedsweep.errors import (
     WriteError,
     reason,
 )
-from seedsweep.launchers.hydra.hydra_job import current_config
+from seedsweep.launchers.hydra.job import current_config
 from seedsweep.launchers.signals import INTERRUPTED, handle_signals
 from seedsweep.runner.task import run_trial
 from seedsweep.runner.validation import load_checked
@@ -176,12 +175,9 @@ def _first_value(override: str) -> str:
 
 def _composed(parsed: argparse.Namespace, config_directory: Path) -> DictConfig:
     """Compose a single trial's config as Hydra will, directories given on the command line included."""
-    version.setbase(_HYDRA_VERSION)
-    setup_globals()
-    search_path = create_config_search_path(str(Path(parsed.config_path or config_directory).absolute()))
+    overrides = list(parsed.overrides)
     if parsed.config_dir is not None:
-        extra, schema = f"file://{Path(parsed.config_dir).absolute()}", SearchPathQuery(provider="schema")
-        search_path.prepend(provider="command-line", path=extra, anchor=schema)
-    return ConfigLoaderImpl(search_path).load_configuration(
-        config_name=parsed.config_name or CONFIG_NAME, overrides=list(parsed.overrides), run_mode=RunMode.RUN
-    )
+        overrides.insert(0, f"hydra.searchpath=[{quoted(f'file://{Path(parsed.config_dir).absolute()}')}]")
+    main = Path(parsed.config_path or config_directory).absolute()
+    with initialize_config_dir(str(main), job_name="sweep", version_base=_HYDRA_VERSION):
+        return compose(parsed.config_name or CONFIG_NAME, overrides, return_hydra_config=True)

@@ -21,8 +21,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m seedsweep", description="Read what sweeps left in MLflow.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     table = commands.add_parser("table", help="write a sweep's comparison table again, from MLflow alone")
-    table.add_argument("--format", choices=FORMATS, help="default: by FILE's ending, else md")
+    table.add_argument(
+        "--format", choices=FORMATS, help="default: by FILE's ending, else Markdown; in a terminal a table of its width"
+    )
     table.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the terminal")
+    table.add_argument("--full", action="store_true", help="every column: own intervals, p-values, validation, notes")
+    table.add_argument(
+        "--explain", action="store_true", help="in a terminal: also what holds for all rows, and how to read them"
+    )
     report = commands.add_parser("report", help="write a sweep's table in every format, and draw its pictures again")
     report.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", required=True)
     for command, run in ((table, _table), (report, _report)):
@@ -54,14 +60,18 @@ def _add_sweep(command: argparse.ArgumentParser) -> None:
 
 
 def _table(chosen: argparse.Namespace) -> None:
-    from seedsweep.reporting.tables.formats import FORMATS as WRITERS
+    from seedsweep.reporting.tables import formats, terminal
     from seedsweep.sweeps.publish import build_table
     from seedsweep.tracking.run_queries import find_sweep
     from seedsweep.tracking.store import reading
 
     form = chosen.format or _format_of(chosen.output)
     with reading(chosen.uri, chosen.experiment) as store:
-        text = WRITERS[form](build_table(store, find_sweep(store, chosen.sweep), chosen.baseline))
+        table = build_table(store, find_sweep(store, chosen.sweep), chosen.baseline)
+    if chosen.output is None and chosen.format is None and not chosen.full and sys.stdout.isatty():
+        text = terminal.to_terminal(table, explain=chosen.explain)
+    else:
+        text = (formats.FULL_FORMATS if chosen.full else formats.FORMATS)[form](table)
     if chosen.output:
         _write(chosen.output, text)
     else:

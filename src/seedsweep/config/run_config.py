@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,26 +13,18 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from seedsweep.config import validators
 from seedsweep.config.groups import GROUPS
-from seedsweep.config.overrides import format_override
+from seedsweep.config.overrides import format_override, quoted
 from seedsweep.config.trial_config import Trial, setting_names
 from seedsweep.errors import UserError, did_you_mean
 from seedsweep.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from omegaconf import DictConfig
 
 
 # Where a trial stands in its search: its suggestion's number, and in Hyperband its bracket and rung and the number
 # of the suggestion that it resumes. Tags of its run.
 SEARCH_PLACES = ("suggestion", "bracket", "rung", "continues")
-
-# What a sweep adds to the overrides of its trials.
-INTERNAL_OVERRIDES = (
-    *("tracking.uri", "tracking.parent_run_id", "tracking.settings_id", "tracking.variant", "tracking.job"),
-    *("tracking.row", "tracking.search"),
-)
 
 
 @dataclass(frozen=True)
@@ -60,6 +53,10 @@ class Tracking:
     row: str | None
     search: Mapping[str, int] | None
 
+    def overrides(self) -> list[str]:
+        """Return the overrides with which a sweep launches a trial."""
+        return [f"tracking.{name}={_as_typed(getattr(self, name))}" for name in _SET_BY_SWEEP]
+
     @property
     def tested(self) -> bool:
         """Whether the trial is measured on the test images; a search compares its trials without them."""
@@ -69,6 +66,19 @@ class Tracking:
     def resumable(self) -> bool:
         """Whether its last state is kept, for the trial on the next rung to resume from."""
         return self.search is not None and "rung" in self.search
+
+
+# A user chooses the other two, and a trial has them from its sweep's command line.
+_SET_BY_SWEEP = tuple(name for name in Tracking.__dataclass_fields__ if name not in ("experiment", "name"))
+INTERNAL_OVERRIDES = tuple(f"tracking.{name}" for name in _SET_BY_SWEEP)
+
+
+def _as_typed(value: object) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_as_typed(inner)}" for key, inner in value.items()) + "}"
+    return format_override(value)
 
 
 RERUNS = ("false", "missing", "true")

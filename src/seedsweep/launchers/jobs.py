@@ -1,4 +1,4 @@
-"""Jobs of a launch: where they come from, and how each is composed. Not here: running them, see `pool`."""
+"""Jobs of a launch: which there are, and the composed config of each. Not here: running them, see `scheduler`."""
 
 from __future__ import annotations
 
@@ -7,78 +7,58 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+import cloudpickle
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import OmegaConf
 
-from seedsweep.launchers.hydra.composing import compositions_of
-from seedsweep.launchers.hydra.job_result import JobResult, kept
-from seedsweep.launchers.hydra.packing import packed
-from seedsweep.launchers.retry_policy import Policy
-from seedsweep.trials.variants import run_name
+from seedsweep.launchers.hydra.job import current_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hydra.core.config_loader import ConfigLoader
     from omegaconf import DictConfig
 
-    from seedsweep.launchers.hydra.job_result import JobOutcome
-
-
-@dataclass(frozen=True)
-class JobRequest:
-    """A job that a source gives.
-
-    Attributes:
-        overrides: what distinguishes it.
-        label: what people tell it by, unless its sweep has told it a name.
-    """
-
-    overrides: Sequence[str]
-    label: str
+    from seedsweep.launchers.hydra.composing import Compositions
+    from seedsweep.launchers.task_spec import JobSpec, TaskSpec
 
 
 class JobSource(Protocol):
-    """Supplies jobs one after another and receives their results, which may decide about the next job."""
+    """Supplies jobs one after another and receives their results, which may decide the next job."""
 
     @property
     def total(self) -> int:
         """How many jobs there may be."""
 
-    def next(self) -> JobRequest | None:
-        """Return the next job, or None: there is none now. Asked again when a job has ended."""
+    def next(self) -> Sequence[str] | None:
+        """Return the overrides of the next job, or None if there is none now.
+
+        It is called again when a job has ended.
+        """
 
     def ended(self, position: int, result: JobReturn) -> None:
-        """Take what a job came to, by its position among those that were given."""
+        """Receive the result of a job, by its position among the jobs of this source, from 0."""
 
 
 class StaticJobSource:
     """Jobs that are all known beforehand.
 
     Args:
-        config: the sweep's own config.
-        job_overrides: what distinguishes each job.
-        first: number of the first one.
+        job_overrides: the overrides of each job.
     """
 
-    def __init__(self, config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> None:
+    def __init__(self, job_overrides: Sequence[Sequence[str]]) -> None:
         self.total = len(job_overrides)
-        self._config, self._first = config, first
-        labels = _labels(config, job_overrides, first)
-        self._left = deque(JobRequest(list(told), label) for told, label in zip(job_overrides, labels, strict=True))
+        self._left = deque(job_overrides)
 
-    def next(self) -> JobRequest | None:
-        """Return the next job."""
+    def next(self) -> Sequence[str] | None:
+        """Return the overrides of the next job."""
         return self._left.popleft() if self._left else None
 
     def ended(self, position: int, result: JobReturn) -> None:
-        """Nothing follows from what a job came to."""
+        """Ignore the result."""
 
-    def not_started(self, loader: ConfigLoader) -> list[JobReturn]:
+    def not_started(self) -> list[JobReturn]:
         """Return a result of unknown status for each job that was not started."""
-        composer = JobComposer(loader, self._config, self._first, self.total - len(self._left))
-        jobs = [composer.job(given) for given in self._left]
-        return [JobReturn(overrides=list(job.config.hydra.overrides.task), status=JobStatus.UNKNOWN) for job in jobs]
+        return [JobReturn(overrides=list(overrides), status=JobStatus.UNKNOWN) for overrides in self._left]
 
 
 @dataclass(frozen=True)
@@ -86,68 +66,56 @@ class Job:
     """A job that is ready to run.
 
     Attributes:
-        position: among those of its launch, from 0.
-        number: among those of its sweep, from 0.
-        label: what people tell it by.
-        config: composed.
-        policy: how far the launch goes for it.
+        position: among the jobs of its launch, from 0.
+        number: among the jobs of its sweep, from 0.
+        label: its name on the screen.
+        config: its composed config.
+        spec: how to run it.
     """
 
     position: int
     number: int
     label: str
     config: DictConfig
-    policy: Policy
+    spec: JobSpec
 
     @cached_property
-    def packed(self) -> bytes:
-        """Its config, pickled."""
-        return packed(self.config)
-
-    def result(self, told: JobOutcome) -> JobResult:
-        """Return what it came to, by what its worker tells."""
-        return JobResult(told, list(self.config.hydra.overrides.task), kept(self.packed))
+    def pickled_config(self) -> bytes:
+        """Its config, pickled for another process."""
+        return bytes(cloudpickle.dumps(self.config))
 
 
 class JobComposer:
     """Composes each job when its turn comes: the first trial does not wait for the last one's config.
 
     Args:
-        loader: composes a job's config from its overrides.
-        config: the sweep's own config.
+        compositions: composes a config.
+        task: describes the jobs.
         first: number of the first job.
-        position: of the first job.
+        shared_overrides: overrides that all jobs have, which are no part of a job's label.
     """
 
-    def __init__(self, loader: ConfigLoader, config: DictConfig, first: int, position: int = 0) -> None:
-        self._compositions = compositions_of(loader, config)
-        self._name = config.hydra.job.name
+    def __init__(
+        self, compositions: Compositions, task: TaskSpec, first: int, shared_overrides: frozenset[str] = frozenset()
+    ) -> None:
+        self._compositions = compositions
+        self._task = task
         self._first = first
-        self._position = position
+        self._shared = shared_overrides
+        self._position = 0
 
-    def job(self, given: JobRequest) -> Job:
+    def job(self, overrides: Sequence[str]) -> Job:
         """Compose the next job."""
         position, self._position = self._position, self._position + 1
-        composed = self._compositions.compose(given.overrides)
-        job: Any = composed.hydra.job
-        job.id = f"{self._name}_{self._first + position}"
-        job.num = self._first + position
-        label = _told_name(composed) or given.label
-        return Job(position, self._first + position, label, composed, Policy.of(composed))
+        number = self._first + position
+        config = self._compositions.compose(overrides)
+        job: Any = config.hydra.job
+        job.num, job.id = number, f"{job.name}_{number}"
+        with current_config(config):
+            spec = self._task.job(config)
+        return Job(position, number, spec.label or self._label(overrides, job, number), config, spec)
 
-
-def _told_name(composed: DictConfig) -> str | None:
-    """Return what its sweep calls a job, if a sweep of ours has told it."""
-    variant = OmegaConf.select(composed, "tracking.variant")
-    return run_name(str(variant), composed.seed) if variant is not None else None
-
-
-def _labels(config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[str]:
-    """Name each job by the overrides that not all of them share; what Hydra leaves out of names is left out."""
-    unnamed = tuple(f"{key}=" for key in config.hydra.job.config.override_dirname.exclude_keys)
-    named = [[text for text in overrides if not text.startswith(unnamed)] for overrides in job_overrides]
-    shared = set(named[0]).intersection(*named[1:]) if len(named) > 1 else set()
-    return [
-        " ".join(text for text in overrides if text not in shared) or f"job {first + position}"
-        for position, overrides in enumerate(named)
-    ]
+    def _label(self, overrides: Sequence[str], job: Any, number: int) -> str:
+        unnamed = tuple(f"{key}=" for key in job.config.override_dirname.exclude_keys)
+        named = (text for text in overrides if text not in self._shared and not text.startswith(unnamed))
+        return " ".join(named) or f"job {number}"

@@ -25,22 +25,21 @@ from seedsweep.errors import (
     WriteError,
     reason,
 )
-from seedsweep.launchers.hydra.job_result import JobOutcome, error_of
+from seedsweep.launchers.hydra.job import JobResult, error_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hydra.core.utils import JobReturn
 
-    from seedsweep.launchers.hydra.job_result import JobResult
     from seedsweep.launchers.jobs import Job, JobComposer, JobSource
     from seedsweep.launchers.progress import ProgressDisplay
 
-# How often the loop looks for workers that left without a word.
+# How often the loop looks for workers that died silently.
 _LOOK_SECONDS = 1.0
 # How long running jobs may take to stop after Ctrl-C: a batch, a checkpoint, and what the store needs.
 _STOP_SECONDS = 15.0
-# How long nothing may run before it is said that no worker starts.
+# How long nothing may run before the user is told that no worker has started.
 _IDLE_SECONDS = 10.0
 
 
@@ -64,7 +63,7 @@ class Worker(Protocol):
     def is_lost(self) -> bool:
         """Tell whether the worker died silently."""
 
-    def result(self, future: Future[Any]) -> JobOutcome:
+    def result(self, future: Future[Any]) -> JobResult:
         """Return the outcome of its job.
 
         Raises:
@@ -116,16 +115,16 @@ class _Launch:
         self._composer = composer
         self._workers = workers
         self._free = deque(workers)
-        self._in_use = len(workers)
-        self._trouble = ""
+        self._usable_workers = len(workers)
+        self._start_error = ""
         self._screen = screen
         self._failed_before = failed_before
-        self._again: deque[tuple[Job, JobResult]] = deque()
+        self._retries: deque[tuple[Job, JobResult]] = deque()
         self._tries: dict[int, int] = {}
         self._running: dict[Future[Any], tuple[Job, Worker]] = {}
         self._results: dict[int, JobReturn] = {}
         self._failures: dict[int, BaseException] = {}
-        self._ends_early = self._winding_up = False
+        self._starts_no_more = self._is_stopping = False
 
     def run(self) -> list[JobReturn]:
         try:
@@ -133,23 +132,23 @@ class _Launch:
         except Terminated:
             raise
         except KeyboardInterrupt as stop:
-            self._wind_up()
+            self._stop_running()
             raise LaunchInterrupted(self._failures) from stop
-        for job, result in self._again:
-            self._give_up(job, result)  # it was to be tried again when the launch ended early
+        for job, result in self._retries:
+            self._record_failure(job, result)  # it was to be tried again when the launch ended early
         return [self._results[position] for position in sorted(self._results)]
 
     def _run(self) -> None:
         """Run until there is nothing to run, or no more may be started."""
-        idle_since, said = time.monotonic(), False
+        idle_since, has_said = time.monotonic(), False
         while True:
             starting = self._start_jobs()
             if self._running:
                 idle_since = time.monotonic()
-            elif not starting or self._ends_early:
+            elif not starting or self._starts_no_more:
                 return
-            elif not said and time.monotonic() - idle_since > _IDLE_SECONDS:
-                said = True
+            elif not has_said and time.monotonic() - idle_since > _IDLE_SECONDS:
+                has_said = True
                 self._screen.say("waiting for a place to run: no worker has started yet")
             self._collect(_LOOK_SECONDS, starting)
 
@@ -160,7 +159,7 @@ class _Launch:
             try:
                 ready = worker.starting()
             except UserError as error:
-                self._leave_out(worker, error)
+                self._drop_worker(worker, error)
                 continue
             if ready is not None:
                 starting.append(ready)
@@ -174,46 +173,45 @@ class _Launch:
             self._running[worker.run(job)] = (job, worker)
         return starting
 
-    def _leave_out(self, worker: Worker, error: UserError) -> None:
-        """Go on without a worker that does not start, if there are others: trials may be running there."""
+    def _drop_worker(self, worker: Worker, error: UserError) -> None:
+        """Continue without a worker that does not start, if there are others."""
         self._free.remove(worker)
-        self._in_use -= 1
-        if not self._in_use:
+        self._usable_workers -= 1
+        if not self._usable_workers:
             raise error
-        if error.what != self._trouble:
-            self._trouble = error.what
+        if error.what != self._start_error:
+            self._start_error = error.what
             self._screen.say(f"{worker.name} is left out: {error.what}")
 
     def _next_job(self) -> Job | None:
-        if self._ends_early:
+        if self._starts_no_more:
             return None
-        if self._again:
-            return self._again.popleft()[0]
-        given = self._source.next()
-        return None if given is None else self._composer.job(given)
+        if self._retries:
+            return self._retries.popleft()[0]
+        overrides = self._source.next()
+        return None if overrides is None else self._composer.job(overrides)
 
     def _collect(self, seconds: float, starting: Sequence[Future[Any]] = ()) -> None:
-        """Wait for a job to end or a worker to start, and take in what jobs came to."""
+        """Wait for a job to end or a worker to start, and process the results of jobs that ended."""
         done = wait([*self._running, *starting], timeout=seconds, return_when=FIRST_COMPLETED).done
         is_lost = {future for future, (_, worker) in self._running.items() if worker.is_lost()}
         for future in done & self._running.keys() | is_lost:
             job, worker = self._running.pop(future)
             try:
-                told = worker.result(future)
+                result = worker.result(future)
             except (TrialError, WriteError) as error:
-                told = JobOutcome(JobStatus.FAILED, error)
-            result = job.result(told)
+                result = JobResult.failed(job.config.hydra.overrides.task, error)
             self._screen.ended(job.number)
             # In front: a second try belongs to the slot in which memory is free now that its process is gone.
             self._free.appendleft(worker)
             if result.status is JobStatus.FAILED:
-                self._take_failure(job, worker, error_of(result), result)
+                self._handle_failure(job, worker, error_of(result), result)
             else:
                 self._results[job.position] = result
                 self._source.ended(job.position, result)
 
-    def _take_failure(self, job: Job, worker: Worker, error: BaseException, result: JobResult) -> None:
-        if self._winding_up and isinstance(error, TrialStopped | WorkerDied):
+    def _handle_failure(self, job: Job, worker: Worker, error: BaseException, result: JobResult) -> None:
+        if self._is_stopping and isinstance(error, TrialStopped | WorkerDied):
             return
         if isinstance(error, TrialPruned):  # it has ended, and did not fail
             self._results[job.position] = result
@@ -222,32 +220,32 @@ class _Launch:
             return
         if isinstance(error, Retryable):
             worker.stop()  # whatever memory its process holds
-            if self._tries[job.position] <= job.policy.retries and not self._ends_early:
+            if self._tries[job.position] <= job.spec.retries and not self._starts_no_more:
                 self._screen.retried(job.label, reason(error))
-                self._again.append((job, result))
+                self._retries.append((job, result))
                 return
-        self._give_up(job, result)
+        self._record_failure(job, result)
         if isinstance(error, WriteError):
-            self._end_early("no trial can be kept")
-        elif self._failed_before + len(self._failures) == job.policy.max_failures:
-            self._end_early(f"max_failures={job.policy.max_failures} trials have failed")
+            self._start_no_more("no trial can be kept")
+        elif self._failed_before + len(self._failures) == job.spec.max_failures:
+            self._start_no_more(f"max_failures={job.spec.max_failures} trials have failed")
 
-    def _give_up(self, job: Job, result: JobResult) -> None:
+    def _record_failure(self, job: Job, result: JobResult) -> None:
         error = error_of(result)
         self._results[job.position] = result
         self._failures[job.number] = error
         self._source.ended(job.position, result)
         self._screen.failed(job.label, reason(error), result.traceback)
 
-    def _end_early(self, why: str) -> None:
-        if self._ends_early:
+    def _start_no_more(self, why: str) -> None:
+        if self._starts_no_more:
             return
-        self._ends_early = True
+        self._starts_no_more = True
         self._screen.say(f"no more trials are started: {why}")
 
-    def _wind_up(self) -> None:
+    def _stop_running(self) -> None:
         """Let running jobs write down what they have."""
-        self._ends_early = self._winding_up = True
+        self._starts_no_more = self._is_stopping = True
         self._screen.say("stopping: running trials write their checkpoints; Ctrl-C again stops at once")
         for worker in self._workers:
             worker.request_stop()

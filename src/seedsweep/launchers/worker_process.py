@@ -1,4 +1,4 @@
-"""What happens inside a worker process: it enters its slot once, then runs one job after another."""
+"""A process that runs one job after another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import signal
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,16 @@ import cloudpickle
 
 from seedsweep.errors import SeedsweepError, TrialCrashed, reason
 from seedsweep.launchers import log_relay
-from seedsweep.launchers.hydra.job_result import JobOutcome
-from seedsweep.launchers.hydra.packing import unpacked
 from seedsweep.launchers.resources import SLOT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
+
+    from seedsweep.launchers.hydra.job import JobResult
 
 log = logging.getLogger(__name__)
 
@@ -38,47 +39,81 @@ class LaunchContext:
     singletons: Any
 
 
-_shared: LaunchContext | None = None
+class JobRunner:
+    """Runs jobs in this process, one after another.
+
+    Args:
+        environment: the slot's variables, set before anything that reads them is imported.
+        context: a pickled `LaunchContext`.
+    """
+
+    def __init__(self, environment: Mapping[str, str], context: bytes) -> None:
+        os.environ.update(environment)
+
+        from hydra.core.singleton import Singleton
+        from hydra.core.utils import setup_globals
+
+        setup_globals()
+        launch: LaunchContext = cloudpickle.loads(context)
+        Singleton.set_state(launch.singletons)
+        self.task_function = launch.task_function
+        self._hydra_context = launch.hydra_context
+
+    def run(self, config: DictConfig, finish: Callable[[JobReturn], None] = lambda _: None) -> bytes:
+        """Run one job.
+
+        Args:
+            config: composed and numbered.
+            finish: changes Hydra's result before it is sent.
+
+        Returns:
+            A pickled `JobResult`. It holds whatever the task raised, `SystemExit` too.
+        """
+        from hydra.core.utils import JobStatus
+
+        from seedsweep.launchers.hydra.job import JobResult, error_of, run_job
+
+        overrides = [str(text) for text in config.hydra.overrides.task]
+        try:
+            returned = run_job(self.task_function, config, self._hydra_context)
+            finish(returned)
+        except BaseException as error:  # noqa: BLE001 - nothing that a trial raises may end the worker
+            # The parent will raise this: one trial's sys.exit must not end the sweep there.
+            raised = error if isinstance(error, Exception) else TrialCrashed(reason(error))
+            return _pickled(JobResult.failed(overrides, raised, traceback.format_exc()))
+        if returned.status is not JobStatus.FAILED:
+            return _pickled(JobResult(returned))
+        failure = error_of(returned)
+        # Our own errors say in one line what happened, and their traceback is stored with the run.
+        trace = "" if isinstance(failure, SeedsweepError) else "".join(traceback.format_exception(failure))
+        return _pickled(JobResult(returned, failure, trace))
 
 
-def start(environment: Mapping[str, str], shared: bytes, address: Any, key: bytes) -> None:
+# A pool's initializer can pass something to the pool's jobs only as a global.
+_runner: JobRunner | None = None
+
+
+def start(environment: Mapping[str, str], context: bytes, address: Any, key: bytes) -> None:
     """Prepare a fresh process of a pool on this machine.
 
     Args:
-        environment: see `enter`.
-        shared: see `enter`.
+        environment: see `JobRunner`.
+        context: see `JobRunner`.
         address: of the parent's relay.
         key: that opens it.
     """
+    global _runner  # noqa: PLW0603
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Pebble has it ignored by now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Pebble ignores it
     Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     log_relay.connect(address, key, environment[SLOT_VARIABLE])
-    enter(environment, shared)
+    _runner = JobRunner(environment, context)
 
 
-def enter(environment: Mapping[str, str], shared: bytes) -> None:
-    """Put a fresh process into its slot.
-
-    Args:
-        environment: the slot's, set before anything that reads it is imported.
-        shared: a pickled `LaunchContext`.
-    """
-    global _shared  # noqa: PLW0603 - set once for all jobs of this process
-    os.environ.update(environment)
-
-    from hydra.core.singleton import Singleton
-    from hydra.core.utils import setup_globals
-
-    setup_globals()
-    _shared = cloudpickle.loads(shared)
-    Singleton.set_state(_shared.singletons)
-
-
-def task_function() -> TaskFunction:
-    """Return what this process runs."""
-    assert _shared is not None
-    return _shared.task_function
+def run(pickled_config: bytes) -> bytes:
+    """Run one job in a process of a pool; see `JobRunner.run`."""
+    assert _runner is not None
+    return _runner.run(cloudpickle.loads(pickled_config))
 
 
 @contextmanager
@@ -99,60 +134,21 @@ def block_sigint() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """End this process as soon as its parent is gone, however it went."""
+    """End this process as soon as its parent has ended, for whatever reason."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
 
 
-def run(job: bytes) -> bytes:
-    """Run one job.
-
-    Args:
-        job: a pickled config, composed and numbered.
-
-    Returns:
-        See `run_loaded`.
-    """
-    return run_loaded(lambda: unpacked(job))
-
-
-def run_loaded(load: Callable[[], DictConfig], mend: Callable[[JobOutcome], JobOutcome] = lambda told: told) -> bytes:
-    """Run one job.
-
-    Args:
-        load: gives its config anew, composed and numbered.
-        mend: changes the outcome that is reported.
-
-    Returns:
-        A pickled `JobOutcome`. Whatever the task raised stands in it, `SystemExit` too.
-    """
-    from hydra.core.utils import JobStatus
-
-    from seedsweep.launchers.hydra.hydra_job import run_job
-
-    assert _shared is not None
-    try:
-        told = mend(run_job(_shared.task_function, load, _shared.hydra_context))
-    except BaseException as error:  # noqa: BLE001 - a worker meets its trial here; nothing may end the worker
-        # The parent will raise this: one trial's sys.exit must not end the sweep there.
-        answer = error if isinstance(error, Exception) else TrialCrashed(reason(error))
-        return _pickled(JobOutcome(JobStatus.FAILED, answer, traceback.format_exc()))
-    # Ours say in one line what happened, and keep their traceback with the run.
-    if told.status is JobStatus.FAILED and not isinstance(told.answer, SeedsweepError):
-        told = replace(told, traceback="".join(traceback.format_exception(told.answer)))
-    return _pickled(told)
-
-
-def _pickled(told: JobOutcome) -> bytes:
-    from hydra.core.utils import JobStatus
+def _pickled(result: JobResult) -> bytes:
+    from seedsweep.launchers.hydra.job import JobResult
 
     try:
-        pickled = bytes(cloudpickle.dumps(told))
-        cloudpickle.loads(pickled)  # an exception with arguments of its own can be written and not be read
-    except Exception as problem:  # noqa: BLE001 - whatever the task returned or raised need not pickle
-        text = "".join(traceback.format_exception(told.answer)) if told.status is JobStatus.FAILED else repr(problem)
-        error = RuntimeError(f"what the task gave back cannot be sent to the parent: {text}")
-        return bytes(cloudpickle.dumps(replace(told, status=JobStatus.FAILED, answer=error, resolved={})))
+        pickled = bytes(cloudpickle.dumps(result))
+        cloudpickle.loads(pickled)  # an exception with arguments of its own can be written but not read
+    except Exception as problem:  # noqa: BLE001 - a task may return or raise what cannot be pickled
+        text = result.traceback or repr(problem)
+        error = RuntimeError(f"the task's result cannot be sent to the parent: {text}")
+        return bytes(cloudpickle.dumps(JobResult.failed(result.overrides or [], error, result.traceback)))
     return pickled

@@ -1,4 +1,4 @@
-"""A trial as its run tells of it: its name, its settings as text, its tags.
+"""A trial as its run in MLflow shows it: its name, its settings as text, its tags.
 
 The sweep and the worker use the same metadata, because either of them may write the run.
 """
@@ -6,20 +6,23 @@ The sweep and the worker use the same metadata, because either of them may write
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from seedsweep.config.overrides import format_override
+from seedsweep.config.reproduce import reproduce_command
+from seedsweep.tracking.tags import ROW_TAGS
 from seedsweep.trials.fingerprint import config_hash, fingerprint, recipe, training_id
 from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from seedsweep.config.named_rows import NamedRow
     from seedsweep.config.trial_config import Trial
+    from seedsweep.data.dataset import Dataset
     from seedsweep.training.backend import Runtime
 
 log = logging.getLogger(__name__)
@@ -27,24 +30,36 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunMetadata:
-    """What is known of a trial's run before it trains.
+    """A trial's run before it trains.
 
     Attributes:
         trial_id: see `trials.fingerprint`.
-        training_id: see there too; which checkpoints it can resume from.
-        name: what a person tells the run by.
+        training_id: of the checkpoints that it can resume from, see there too.
+        variant_id: of its variant: trials that share it differ in their seeds only.
+        name: the run's name.
         settings: every leaf of the trial's config as text, by dotted path.
         tags: by name.
     """
 
     trial_id: str
     training_id: str
+    variant_id: str
     name: str
     settings: Mapping[str, str]
     tags: Mapping[str, str]
 
-    def say_dataset(self) -> None:
-        """Log which images it is trained on, and what makes results on them less than they seem."""
+    @property
+    def identity(self) -> str:
+        """What makes a trial the same one in two starts of a sweep: its fingerprint, and what names its row.
+
+        The rule that prunes it is part of it: it decides whether the trial completes, though not its weights.
+        """
+        row = {name: self.tags[name] for name in ROW_TAGS if name in self.tags}
+        named = {name: text for name, text in self.settings.items() if name.startswith(("stop.", "model.name"))}
+        return f"{self.trial_id} {sorted(named.items())} {sorted(row.items())}"
+
+    def log_dataset(self) -> None:
+        """Log which images it is trained on, with their warnings."""
         log.info("data: %s", self.tags["dataset"])
         if "dataset_warnings" in self.tags:
             log.warning("data: %s", self.tags["dataset_warnings"])
@@ -53,36 +68,28 @@ class RunMetadata:
 def build_run_metadata(
     trial: Trial,
     variant: str,
-    *,
-    dataset: str,
-    dataset_sha256: str,
-    dataset_warnings: Sequence[str],
-    computes: Runtime,
-    reproduce: str,
+    runtime: Runtime,
     job: int,
-    row: NamedRow | None = None,
+    tags: Mapping[str, str],
     search: Mapping[str, int] | None = None,
 ) -> RunMetadata:
     """Describe a trial.
 
     Args:
         trial: its settings.
-        variant: what its sweep calls its variant.
-        dataset: its images and their split in words.
-        dataset_sha256: identity of its images.
-        dataset_warnings: what makes results on them less than they seem.
-        computes: what it is computed with.
-        reproduce: the command line that trains it again.
+        variant: its variant's name in its sweep.
+        runtime: the libraries and the device that it is computed with.
         job: its number in its sweep, from 0.
-        row: the named row of its sweep that it belongs to.
-        search: where it stands in its search.
+        tags: see `describing_tags`.
+        search: its place in its search, if its sweep is one.
     """
-    basis: Any = {"dataset_sha256": dataset_sha256, "versions": computes.versions, "device": computes.device}
+    basis: Any = {"dataset_sha256": tags["dataset_sha256"], "versions": runtime.versions, "device": runtime.device}
     identity = fingerprint(trial, **basis)
-    releases = {**computes.versions, "seedsweep": _own_release()}
+    releases = {**runtime.versions, "seedsweep": _own_release()}
     return RunMetadata(
         trial_id=identity,
         training_id=training_id(trial, **basis),
+        variant_id=fingerprint(replace(trial, seed=0), **basis),
         name=run_name(variant, trial.seed),
         settings={key: format_override(value) for key, value in trial.settings().items()},
         tags={
@@ -90,34 +97,37 @@ def build_run_metadata(
             "settings_id": config_hash(trial),
             "recipe": recipe(),
             "variant": variant,
-            "dataset": dataset,
-            "dataset_sha256": dataset_sha256,
-            **({"dataset_warnings": "; ".join(dataset_warnings)} if dataset_warnings else {}),
-            "hardware": computes.device,
+            "hardware": runtime.device,
             "versions": ", ".join(f"{library} {release}" for library, release in sorted(releases.items())),
-            "reproduce": reproduce,
             "job": str(job),
-            **(row_tags(row) if row else {}),
+            **tags,
             **{name: str(number) for name, number in (search or {}).items()},
         },
     )
 
 
+def describing_tags(dataset: Dataset, row: NamedRow | None) -> dict[str, str]:
+    """Return the tags that describe the current config's trial: its images, its command, its row; none is empty."""
+    tags = {
+        "dataset": dataset.description,
+        "dataset_sha256": dataset.sha256,
+        "dataset_warnings": "; ".join(dataset.warnings),
+        "reproduce": reproduce_command(),
+    }
+    if row:
+        tags |= {
+            "row": row.key,
+            "row_title": row.title,
+            "reported": ", ".join(f"{value:g}" for value in row.reported),
+            "reported_in": row.source,
+            "row_note": row.note,
+        }
+    return {name: text for name, text in tags.items() if text}
+
+
 @cache
 def _own_release() -> str:
     return metadata.version("seedsweep")
-
-
-def row_tags(row: NamedRow) -> dict[str, str]:
-    """Return what a run tells of its row; what a row leaves out is left out."""
-    told = {
-        "row": row.key,
-        "row_title": row.title,
-        "reported": ", ".join(f"{value:g}" for value in row.reported),
-        "reported_in": row.source,
-        "row_note": row.note,
-    }
-    return {name: text for name, text in told.items() if text}
 
 
 def differences(before: Mapping[str, str], threads_before: str, now: RunMetadata) -> list[str]:

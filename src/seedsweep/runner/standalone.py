@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from seedsweep.errors import TimedOut, TrialCrashed, WriteError
 from seedsweep.reporting.tables.builder import table_of
 from seedsweep.reporting.tables.formats import to_markdown
+from seedsweep.reporting.tables.terminal import to_terminal
 from seedsweep.runner import reuse
 from seedsweep.runner.tracked_training import train_tracked
 from seedsweep.system import file_lock
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def train_standalone(run: RunConfig, dataset: Dataset, described: RunMetadata) -> dict[str, float]:
+def train_standalone(run: RunConfig, dataset: Dataset, metadata: RunMetadata) -> dict[str, float]:
     """Train one trial, unless it was trained before, and print the table of it.
 
     Returns:
@@ -45,21 +47,21 @@ def train_standalone(run: RunConfig, dataset: Dataset, described: RunMetadata) -
         TrialError: the trial did not end well; its run says why.
         WriteError: its run cannot be kept.
     """
-    described.say_dataset()
+    metadata.log_dataset()
     with closing(open_store(run.tracking.uri, run.tracking.experiment)) as store:
-        return _train(store, run, dataset, described)
+        return _train(store, run, dataset, metadata)
 
 
-def _train(store: Store, run: RunConfig, dataset: Dataset, described: RunMetadata) -> dict[str, float]:
+def _train(store: Store, run: RunConfig, dataset: Dataset, metadata: RunMetadata) -> dict[str, float]:
     abandoned_sweeps.close_abandoned_runs(store)
     rerun = run.execution.rerun
-    earlier = [] if rerun == "true" else reuse.earlier_runs(store, described.trial_id)
-    done = reuse.ended(earlier)
+    earlier = [] if rerun == "true" else reuse.earlier_runs(store, metadata.trial_id)
+    done = reuse.best_result(earlier)
     if done and not (rerun == "missing" and are_gone(done)):
-        log.info("cached: %s was trained before, as run %s; rerun=true trains it again", described.name, done.run_id)
+        log.info("cached: %s was trained before, as run %s; rerun=true trains it again", metadata.name, done.run_id)
         if are_gone(done):
             log.warning("its network and its answers are gone; rerun=missing trains it again")
-        _show(store, reuse.link_existing_run(store, done, described, None))
+        _show(store, reuse.link_existing_run(store, done, metadata, None))
         if done.status != "finished":
             raise TrialCrashed(done.tags.get("failure", done.status))
         return dict(done.metrics)
@@ -67,14 +69,14 @@ def _train(store: Store, run: RunConfig, dataset: Dataset, described: RunMetadat
     with file_lock.claim(directory):
         if rerun == "true":
             reuse.forget_checkpoint(directory)
-        reuse.fetch_checkpoint(abandoned_sweeps.directories(earlier), described, directory)
+        reuse.fetch_checkpoint(abandoned_sweeps.directories(earlier), metadata, directory)
         try:
             with JournalUploader(store, [directory]), _limited(run.execution.timeout):
-                metrics = train_tracked(run, dataset, described, directory)
+                metrics = train_tracked(run, dataset, metadata, directory)
         finally:
             run_id = settle(store, directory, "interrupted") if JournalReader(directory).exists else None
     if run_id is None:
-        what = f"{described.name} is not recorded: its run was deleted in MLflow while it was trained"
+        what = f"{metadata.name} is not recorded: its run was deleted in MLflow while it was trained"
         raise WriteError(what, "run the same command again to train it")
     _show(store, run_id)
     return metrics
@@ -100,4 +102,5 @@ def _limited(seconds: float | None) -> Iterator[None]:
 
 
 def _show(store: Store, run_id: str) -> None:
-    log.info("\n%s", to_markdown(table_of(read_sweep(store, run_id))))
+    table = table_of(read_sweep(store, run_id))
+    log.info("\n%s", to_terminal(table) if sys.stdout.isatty() else to_markdown(table))

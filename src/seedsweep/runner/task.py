@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 
 from seedsweep.config.named_rows import current_row
-from seedsweep.config.reproduce import reproduce_command
 from seedsweep.config.run_config import read_config
-from seedsweep.errors import (
-    TrialError,
-)
+from seedsweep.errors import TrialError
 from seedsweep.launchers.resources import enter_first_slot
-from seedsweep.runner.run_metadata import build_run_metadata
-from seedsweep.runner.task_inputs import CARRIED
+from seedsweep.runner.run_metadata import build_run_metadata, describing_tags
 from seedsweep.runner.tracked_training import train_tracked
+from seedsweep.runner.trial_spec import TrialSpec
 from seedsweep.runner.validation import load_checked
 from seedsweep.system.standard_streams import tolerate_failures
 from seedsweep.trials.variants import VariantKey, name_variants
@@ -53,34 +50,30 @@ def run_trial(config: DictConfig) -> float:
     enter_first_slot(run.trial.threads)
     from seedsweep.training import backend
 
-    described = _described(run, dataset, backend.prepare(run.trial.backend, run.trial.threads))
-    if run.tracking.settings_id not in (None, described.tags["settings_id"]):
+    metadata = _metadata(run, dataset, backend.prepare(run.trial.backend, run.trial.threads))
+    if run.tracking.settings_id not in (None, metadata.tags["settings_id"]):
         # What its sweep would take for this trial's result would be another's.
         raise TrialError("a file of the configuration was changed after the sweep was planned; start it again")
     if run.tracking.parent_run_id is None:
         from seedsweep.runner.standalone import train_standalone
 
-        return train_standalone(run, dataset, described)[run.objective]
-    return train_tracked(run, dataset, described, _output_directory())[run.objective]
+        return train_standalone(run, dataset, metadata)[run.objective]
+    return train_tracked(run, dataset, metadata, _output_directory())[run.objective]
 
 
-run_trial.carrying = CARRIED  # type: ignore[attr-defined]
+run_trial.spec = TrialSpec()  # type: ignore[attr-defined]
 
 
-def _described(run: RunConfig, dataset: Dataset, computes: Runtime) -> RunMetadata:
+def _metadata(run: RunConfig, dataset: Dataset, runtime: Runtime) -> RunMetadata:
     row = current_row(run.tracking.row)
-    told = VariantKey(run.trial.settings(), dataset.sha256, row.title if row else "")
+    alone = VariantKey(run.trial.settings(), dataset.sha256, row.title if row else "")
     return build_run_metadata(
         run.trial,
-        run.tracking.variant or name_variants([told])[0],
-        dataset=dataset.description,
-        dataset_sha256=dataset.sha256,
-        dataset_warnings=dataset.warnings,
-        computes=computes,
-        reproduce=reproduce_command(),
-        job=run.tracking.job or 0,
-        row=row,
-        search=run.tracking.search,
+        run.tracking.variant or name_variants([alone])[0],
+        runtime,
+        run.tracking.job or 0,
+        describing_tags(dataset, row),
+        run.tracking.search,
     )
 
 

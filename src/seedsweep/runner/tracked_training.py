@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def train_tracked(run: RunConfig, dataset: Dataset, described: RunMetadata, directory: Path) -> dict[str, float]:
+def train_tracked(run: RunConfig, dataset: Dataset, metadata: RunMetadata, directory: Path) -> dict[str, float]:
     """Train, and write everything down in a directory.
 
     Returns:
@@ -43,34 +43,34 @@ def train_tracked(run: RunConfig, dataset: Dataset, described: RunMetadata, dire
     try:
         with contextlib.closing(Journal(directory)) as journal:
             # The process that wrote the last line may have been killed before it could report.
-            if metrics := journal.finished_as(owner_of(run.tracking.parent_run_id, described.trial_id)):
+            if metrics := journal.finished_as(owner_of(run.tracking.parent_run_id, metadata.trial_id)):
                 return metrics
-            writer = _writer(journal, run, described)
+            writer = _writer(journal, run, metadata)
             try:
-                return _train(run, dataset, described, writer)
+                return _train(run, dataset, metadata, writer)
             except BaseException as error:
-                told = error_mapping.wrap_exception(error, described.name, directory)
+                wrapped = error_mapping.wrap_exception(error, metadata.name, directory)
                 with contextlib.suppress(OSError):
-                    record_failure(writer, told)
-                if told is error:
+                    record_failure(writer, wrapped)
+                if wrapped is error:
                     raise
-                raise told from error
+                raise wrapped from error
     except OSError as error:
         raise error_mapping.disk_full_error(error, directory) from error
 
 
-def _writer(journal: Journal, run: RunConfig, described: RunMetadata) -> TrialWriter:
+def _writer(journal: Journal, run: RunConfig, metadata: RunMetadata) -> TrialWriter:
     from seedsweep.tracking.trial_logger import TrialWriter
 
     parent = run.tracking.parent_run_id
-    name = run.tracking.name if parent is None and run.tracking.name else described.name
-    return TrialWriter(journal, name, parent_run_id=parent, settings=described.settings, tags=described.tags)
+    name = run.tracking.name if parent is None and run.tracking.name else metadata.name
+    return TrialWriter(journal, name, parent_run_id=parent, settings=metadata.settings, tags=metadata.tags)
 
 
 def _train(
     run: RunConfig,
     dataset: Dataset,
-    described: RunMetadata,
+    metadata: RunMetadata,
     writer: TrialWriter,
 ) -> dict[str, float]:
     """Train, write everything down and return the final metrics."""
@@ -79,9 +79,9 @@ def _train(
     from seedsweep.tracking.tags import BEST_TAG, STOPPED_TAG
     from seedsweep.training import checkpoints, trainer
 
-    trial, name = run.trial, described.name
+    trial, name = run.trial, metadata.name
     checkpoint = writer.journal.directory / checkpoints.FILE_NAME
-    start = checkpoints.read(checkpoint, described.training_id, trial.epochs)
+    start = checkpoints.read(checkpoint, metadata.training_id, trial.epochs)
     epochs = list(start.history) if start else []
     for metrics in epochs:
         writer.epoch(metrics)
@@ -94,14 +94,14 @@ def _train(
         shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.values.items())
         progress = (_job_number(), metrics.epoch, trial.epochs)
         log.info("%s  epoch %d/%d  %s", name, metrics.epoch, trial.epochs, shown, extra={"seedsweep_epoch": progress})
-        if metrics.epoch < trial.epochs and trial.stop.is_below_median(epochs, siblings.finished()):
+        if metrics.epoch < trial.epochs and trial.stop.is_below_median(epochs, peers.finished()):
             raise TrialPruned(metrics.epoch, dict(metrics.values))
 
-    siblings = PeerHistories(_sweep_directory(), writer.journal.directory)
-    keeping = checkpoints.CheckpointConfig(
-        described.training_id, checkpoint, run.execution.checkpoint_every, stop_requested
+    peers = PeerHistories(_sweep_directory(), writer.journal.directory)
+    checkpointing = checkpoints.CheckpointConfig(
+        metadata.training_id, checkpoint, run.execution.checkpoint_every, stop_requested
     )
-    trained = trainer.train(trial, dataset, on_epoch, keeping, start, tests=run.tracking.tested)
+    trained = trainer.train(trial, dataset, on_epoch, checkpointing, start, tests=run.tracking.tested)
     kept = epochs[(trained.best_epoch or trained.epochs) - 1].values
     final = {"train_seconds": trained.train_seconds}
     if trained.best_epoch:

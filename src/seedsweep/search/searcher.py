@@ -101,7 +101,7 @@ class Search:
     def ask(self) -> Suggestion | NoSuggestion:
         """Return what to try next, or why there is nothing."""
         self._begun = True
-        answer: Proposal | NoSuggestion = self._request("ask")
+        answer: Proposal | NoSuggestion = self.request("ask")
         if isinstance(answer, NoSuggestion):
             return answer
         self._in_flight.add(answer.number)
@@ -117,7 +117,7 @@ class Search:
         Raises:
             ValueError: this trial was not suggested, or has been told.
         """
-        self._request("tell", self._told(Result(number, score)))
+        self.request("tell", self._told(Result(number, score)))
 
     def replay(self, record: Iterable[Suggestion | Result]) -> list[Suggestion]:
         """Take what an earlier process asked and told, in its order, and resume from there.
@@ -137,10 +137,15 @@ class Search:
         if self._begun:
             raise ValueError("a search that has begun takes no record")
         self._begun = True
-        proposals: list[Proposal] = self._request("replay", [self._recorded(event) for event in record])
+        proposals: list[Proposal] = self.request("replay", [self._recorded(event) for event in record])
         return [self._suggestion(proposal) for proposal in proposals]
 
-    def _request(self, method: str, *arguments: object) -> Any:
+    def request(self, method: str, *arguments: object) -> Any:
+        """Call a method of the search in KerasTuner's process.
+
+        Raises:
+            SearchFailed: it raised an error, or has done so before.
+        """
         if self._failed:
             raise SearchFailed("this search has failed before")  # what state it is in, KerasTuner does not promise
         try:

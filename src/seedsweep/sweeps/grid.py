@@ -1,7 +1,7 @@
 """A grid: all trials are known beforehand. Plan them, reuse earlier runs, train the rest, publish one table.
 
 Not here: which lists of overrides a sweep has (the sweeper) and where they run (the launcher); a sweep that
-decides what comes next by what came before, see `search_run`.
+decides the next trials from the results of earlier ones, see `search_run`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from hydra.core.utils import JobStatus
 from seedsweep.errors import TrialsFailed, WriteError
 from seedsweep.sweeps.plan import plan_sweep
 from seedsweep.sweeps.session import open_sweep, run_launch
-from seedsweep.tracking.tags import PLANNED_TAG, ROW_TAGS
+from seedsweep.tracking.tags import PLANNED_TAG, VARIANTS_TAG
 from seedsweep.trials.fingerprint import plan_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from hydra.core.config_loader import ConfigLoader
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
+    from seedsweep.launchers.hydra.composing import Compositions
     from seedsweep.launchers.resources import WorkerSlot
     from seedsweep.runner.reuse import ReuseStatus
-    from seedsweep.runner.run_metadata import RunMetadata
     from seedsweep.sweeps.plan import PlannedTrial
     from seedsweep.sweeps.session import SweepSession
     from seedsweep.trials.records import SweepRecord
@@ -38,19 +37,19 @@ log = logging.getLogger(__name__)
 
 def run_sweep(
     config: DictConfig,
-    config_loader: ConfigLoader,
+    compositions: Compositions,
     job_overrides: Sequence[Sequence[str]],
     launch: Callable[[list[list[str]]], list[JobReturn]],
     slots: Callable[[], Sequence[WorkerSlot]],
 ) -> list[JobReturn]:
-    """Check a sweep's trials, train those that no earlier run spares, and close with the table.
+    """Check a sweep's trials, train those that have no result yet, and publish the table.
 
     Args:
         config: the sweep's own config.
-        config_loader: composes a trial's config from its overrides.
+        compositions: composes a trial's config from its overrides.
         job_overrides: one list a trial.
         launch: runs one job for each list of overrides that it is given.
-        slots: returns where jobs will run, as far as that is known.
+        slots: returns where jobs will run; empty if that is not known.
 
     Returns:
         What the launcher returned.
@@ -61,18 +60,22 @@ def run_sweep(
         WriteError: results could not be stored; they are kept beside the sweep.
         SweepInterrupted: Ctrl-C.
     """
-    plan = plan_sweep(config, config_loader, job_overrides, slots)
-    for described in {planned.described.tags["dataset"]: planned.described for planned in plan}.values():
-        described.say_dataset()
-    identity = plan_id(_identity(planned.described) for planned in plan)
-    with open_sweep(config, plan[0].run, identity, {PLANNED_TAG: str(len(plan))}) as sweep:
+    plan = plan_sweep(config, compositions, job_overrides, slots)
+    for metadata in {planned.metadata.tags["dataset"]: planned.metadata for planned in plan}.values():
+        metadata.log_dataset()
+    identity = plan_id(planned.metadata.identity for planned in plan)
+    tags = {PLANNED_TAG: str(len(plan))}
+    variants = sorted({planned.metadata.variant_id for planned in plan})
+    if len(variants) < len(plan):  # with one seed a row there are no verdicts that a later table could look at again
+        tags[VARIANTS_TAG] = plan_id(variants)
+    with open_sweep(config, plan[0].run, identity, tags) as sweep:
         from seedsweep.runner import reuse
         from seedsweep.tracking.recovery import with_retries
 
         def find() -> ReuseStatus:
             return reuse.find_reusable(
                 sweep.store,
-                [planned.described for planned in plan],
+                [planned.metadata for planned in plan],
                 sweep.parent.run_id,
                 identity,
                 rerun=plan[0].run.execution.rerun,
@@ -88,28 +91,28 @@ class _Sweep:
     """A sweep of trials that are all known."""
 
     plan: Sequence[PlannedTrial]
-    underway: SweepSession
+    session: SweepSession
     known: ReuseStatus
 
     def run(self, launch: Callable[[list[list[str]]], list[JobReturn]]) -> list[JobReturn]:
-        twins = self._duplicates()
-        numbers = [n for n in range(len(self.plan)) if not self.known.has(n) and n not in twins]
-        came = run_launch(lambda: self._launch(launch, numbers))
-        failures = {numbers[place]: error for place, error in came.failures.items()}
-        self.underway.settle([self.plan[number] for number in numbers], failures)
-        unfinished = self._close(twins, "KILLED" if came.stop else None)
-        if came.stop:
-            raise self.underway.interrupted() from came.stop
+        duplicates = self._duplicates()
+        numbers = [n for n in range(len(self.plan)) if not self.known.has(n) and n not in duplicates]
+        outcome = run_launch(lambda: self._launch(launch, numbers))
+        failures = {numbers[place]: error for place, error in outcome.failures.items()}
+        self.session.settle([self.plan[number] for number in numbers], failures)
+        unfinished = self._close(duplicates, "KILLED" if outcome.stop else None)
+        if outcome.stop:
+            raise self.session.interrupted() from outcome.stop
         for error in failures.values():
             if isinstance(error, WriteError):
                 raise error
         unfinished = max(unfinished, len(failures))
         if unfinished:
-            ended = sum(result.status in (JobStatus.COMPLETED, JobStatus.FAILED) for result in came.results)
+            ended = sum(result.status in (JobStatus.COMPLETED, JobStatus.FAILED) for result in outcome.results)
             idle = len(numbers) - ended
             failed = f"{unfinished - idle} of {len(self.plan)} trials failed"
             raise TrialsFailed(f"{failed}, {idle} were not started" if idle else failed)
-        return came.results
+        return outcome.results
 
     def _launch(self, launch: Callable[[list[list[str]]], list[JobReturn]], numbers: Sequence[int]) -> list[JobReturn]:
         """Train, while what the trials write down is delivered."""
@@ -117,16 +120,16 @@ class _Sweep:
         from seedsweep.tracking.journal_uploader import JournalUploader
 
         self._say_plan(numbers)
-        self._link_elsewhere()
+        self._link_other_sweeps()
         if not numbers:
             return []
         for n in numbers:
-            self.underway.fetch_checkpoint(self.plan[n], abandoned_sweeps.directories(self.known.tried.get(n, [])))
-        with JournalUploader(self.underway.store, [self.underway.directory / self.plan[n].place for n in numbers]):
-            return launch([self.underway.told(self.plan[n]) for n in numbers])
+            self.session.fetch_checkpoint(self.plan[n], abandoned_sweeps.directories(self.known.unfinished.get(n, [])))
+        with JournalUploader(self.session.store, [self.session.directory / self.plan[n].place for n in numbers]):
+            return launch([self.session.launch_overrides(self.plan[n]) for n in numbers])
 
     def _duplicates(self) -> dict[int, int]:
-        """Return the trials that another one stands for: they differ in their words only, or in who stops them.
+        """Return the trials that another one has the result of: they differ in names only, or in their pruning.
 
         A trial that may be pruned never substitutes for one that may not.
         """
@@ -134,65 +137,56 @@ class _Sweep:
         for stoppable in (False, True):
             for n, planned in enumerate(self.plan):
                 if (planned.run.trial.stop.name == "median") == stoppable:
-                    leaders.setdefault(planned.described.trial_id, n)
-        numbers = {n: leaders[planned.described.trial_id] for n, planned in enumerate(self.plan)}
-        return {n: twin for n, twin in numbers.items() if twin != n and not self.known.has(n)}
+                    leaders.setdefault(planned.metadata.trial_id, n)
+        numbers = {n: leaders[planned.metadata.trial_id] for n, planned in enumerate(self.plan)}
+        return {n: original for n, original in numbers.items() if original != n and not self.known.has(n)}
 
     def _say_plan(self, numbers: Sequence[int]) -> None:
-        again = len(self.known.tried.keys() & set(numbers))
-        reused = len(self.plan) - len(numbers)
-        log.info("plan: %d cached, %d to resume, %d new", reused, again, len(numbers) - again)
+        resumed = len(self.known.unfinished.keys() & set(numbers))
+        cached = len(self.plan) - len(numbers)
+        log.info("plan: %d cached, %d to resume, %d new", cached, resumed, len(numbers) - resumed)
         for why, count in self.known.reasons.items():
             log.info("not cached (%d trial%s): trained %s", count, "s" * (count > 1), why)
-        if self.known.bare:
+        if self.known.without_files:
             log.warning(
-                "cached without files, which were deleted: %d; rerun=missing trains them again", self.known.bare
+                "cached without files, which were deleted: %d; rerun=missing trains them again",
+                self.known.without_files,
             )
 
-    def _link_elsewhere(self) -> None:
+    def _link_other_sweeps(self) -> None:
         from seedsweep.runner import reuse
         from seedsweep.tracking.recovery import with_retries
 
-        for number, record in self.known.elsewhere.items():
-            described, store, parent = self.plan[number].described, self.underway.store, self.underway.parent.run_id
-            with_retries(store, partial(reuse.link_existing_run, store, record, described, parent))
+        for number, record in self.known.in_other_sweeps.items():
+            metadata, store, parent = self.plan[number].metadata, self.session.store, self.session.parent.run_id
+            with_retries(store, partial(reuse.link_existing_run, store, record, metadata, parent))
 
-    def _close(self, twins: Mapping[int, int], status: str | None) -> int:
-        """Publish what the sweep came to and close its run; returns how many trials did not finish."""
+    def _close(self, duplicates: Mapping[int, int], status: str | None) -> int:
+        """Publish the sweep's results and close its run; returns how many trials did not finish."""
         from seedsweep.tracking.recovery import with_retries
 
-        sweep = with_retries(self.underway.store, lambda: self._read(twins))
+        sweep = with_retries(self.session.store, lambda: self._read(duplicates))
         draws = status is None and self.plan[0].run.execution.pictures
-        self.underway.publish(sweep, pictures=draws)
+        self.session.publish(sweep, pictures=draws)
         unfinished = len(self.plan) - sum(trial.status in ("finished", "stopped") for trial in sweep.trials)
-        self.underway.close(status or ("FAILED" if unfinished else "FINISHED"))
+        self.session.close(status or ("FAILED" if unfinished else "FINISHED"))
         return unfinished
 
-    def _read(self, twins: Mapping[int, int]) -> SweepRecord:
-        """Link the twins of trials that have ended, and return all trials."""
+    def _read(self, duplicates: Mapping[int, int]) -> SweepRecord:
+        """Link the duplicates of trials that have ended, and return all trials."""
         from seedsweep.runner import reuse
         from seedsweep.tracking.run_queries import read_sweep, trials_by_job
 
-        store, parent_run_id = self.underway.store, self.underway.parent.run_id
+        store, parent_run_id = self.session.store, self.session.parent.run_id
         trials = trials_by_job(store, parent_run_id)
-        for number, run_id in self.known.replaced.items():
+        for number, run_id in self.known.to_replace.items():
             if number in trials and trials[number].run_id != run_id:
                 store.client.delete_run(run_id)
-        for number, twin in twins.items():
-            described = self.plan[number].described
-            if twin in trials and reuse.is_settled(trials[twin]) and number not in trials:
-                if reuse.is_of_these_images(trials[twin], described):
-                    reuse.link_existing_run(store, trials[twin], described, parent_run_id)
+        for number, original in duplicates.items():
+            metadata = self.plan[number].metadata
+            if original in trials and reuse.needs_no_training(trials[original]) and number not in trials:
+                if reuse.is_of_these_images(trials[original], metadata):
+                    reuse.link_existing_run(store, trials[original], metadata, parent_run_id)
                 else:
-                    log.warning("not taken for %s: the images changed while the sweep ran", described.name)
+                    log.warning("no result for %s: the images changed while the sweep ran", metadata.name)
         return read_sweep(store, parent_run_id)
-
-
-def _identity(described: RunMetadata) -> str:
-    """Return what makes a trial the same one in two plans: with other words for it, both would stand in one table.
-
-    A rule by which the others stop it decides whether it has an end, and not what its weights are then.
-    """
-    row = {name: described.tags[name] for name in ROW_TAGS if name in described.tags}
-    told = {name: str(value) for name, value in described.settings.items() if name.startswith(("stop.", "model.name"))}
-    return f"{described.trial_id} {sorted(told.items())} {sorted(row.items())}"

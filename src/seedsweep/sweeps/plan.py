@@ -18,24 +18,22 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seedsweep.config.named_rows import current_row
 from seedsweep.config.overrides import quoted
-from seedsweep.config.reproduce import reproduce_command
-from seedsweep.config.run_config import INTERNAL_OVERRIDES, read_config, unresolved
+from seedsweep.config.run_config import read_config, unresolved
 from seedsweep.errors import UserError
-from seedsweep.launchers.hydra.composing import compositions_of
-from seedsweep.launchers.hydra.hydra_job import current_config
-from seedsweep.runner.run_metadata import build_run_metadata
+from seedsweep.launchers.hydra.job import current_config
+from seedsweep.runner.run_metadata import build_run_metadata, describing_tags
 from seedsweep.runner.validation import check_one_process_can_run, load_checked
 from seedsweep.trials.variants import VariantKey, name_variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from hydra.core.config_loader import ConfigLoader
     from omegaconf import DictConfig
 
     from seedsweep.config.named_rows import NamedRow
     from seedsweep.config.run_config import RunConfig
     from seedsweep.config.trial_config import Trial
+    from seedsweep.launchers.hydra.composing import Compositions
     from seedsweep.launchers.resources import WorkerSlot
     from seedsweep.runner.run_metadata import RunMetadata
     from seedsweep.training.backend import Runtime
@@ -50,79 +48,91 @@ class PlannedTrial:
     """One trial of a sweep before it runs.
 
     Attributes:
-        overrides: what distinguishes it on the command line.
+        overrides: the overrides that distinguish it in its sweep.
         run: its checked config.
-        place: its directory, in the sweep's own.
-        described: what its run tells of it.
-        search: where it stands in its search.
+        place: its directory, relative to the sweep's.
+        metadata: of its run.
     """
 
     overrides: tuple[str, ...]
     run: RunConfig
     place: Path
-    described: RunMetadata
-    search: Mapping[str, int] | None = None
+    metadata: RunMetadata
 
     @property
     def number(self) -> int:
         """Its number in its sweep, from 0."""
-        return int(self.described.tags["job"])
+        return int(self.metadata.tags["job"])
 
-    def told(self, uri: str, parent_run_id: str, directory: Path) -> list[str]:
-        """Return the overrides to launch: its own, and what a trial must know of its sweep."""
-        tags = self.described.tags
-        row = quoted(tags["row"]) if "row" in tags else "null"
-        places = ",".join(f"{name}:{number}" for name, number in (self.search or {}).items())
-        search = "null" if self.search is None else f"{{{places}}}"
-        values = (
-            *(quoted(uri), quoted(parent_run_id), quoted(tags["settings_id"]), quoted(tags["variant"]), tags["job"]),
-            *(row, search),
+    def launch_overrides(self, uri: str, parent_run_id: str, directory: Path) -> list[str]:
+        """Return the overrides to launch it with.
+
+        Args:
+            uri: of the store.
+            parent_run_id: its sweep's run.
+            directory: its sweep's.
+        """
+        tracking = replace(
+            self.run.tracking,
+            uri=uri,
+            parent_run_id=parent_run_id,
+            settings_id=self.metadata.tags["settings_id"],
+            variant=self.metadata.tags["variant"],
+            job=self.number,
         )
         return [
             *self.overrides,
-            *(f"{key}={value}" for key, value in zip(INTERNAL_OVERRIDES, values, strict=True)),
+            *tracking.overrides(),
             f"hydra.sweep.dir={quoted(str(directory))}",
             f"hydra.sweep.subdir={quoted(str(self.place))}",
         ]
 
 
 @dataclass(frozen=True)
-class _Checked:
-    """A trial that was composed and checked, and is not yet named."""
+class _CheckedTrial:
+    """A trial before its sweep has given it a name. Without its images, of which a sweep may have many versions."""
 
     overrides: tuple[str, ...]
     run: RunConfig
     place: Path
-    dataset: str
-    dataset_sha256: str
-    dataset_warnings: tuple[str, ...]
-    reproduce: str
     row: NamedRow | None
+    tags: Mapping[str, str]
 
-    def told(self) -> VariantKey:
-        """Return what names its variant."""
-        return VariantKey(self.run.trial.settings(), self.dataset_sha256, self.row.title if self.row else "")
+    @property
+    def variant_key(self) -> VariantKey:
+        return VariantKey(self.run.trial.settings(), self.tags["dataset_sha256"], self.row.title if self.row else "")
+
+    @property
+    def content(self) -> Any:
+        """What two equal trials have in common: a file under two paths is the same data."""
+        trial = self.run.trial
+        return replace(trial, data=replace(trial.data, path=None)), self.tags["dataset_sha256"], self.row
+
+    def planned(self, variant: str, runtime: Runtime, number: int) -> PlannedTrial:
+        """Return it with its name and number."""
+        search = self.run.tracking.search
+        metadata = build_run_metadata(self.run.trial, variant, runtime, number, self.tags, search)
+        return PlannedTrial(self.overrides, self.run, self.place, metadata)
 
 
 def plan_sweep(
     config: DictConfig,
-    config_loader: ConfigLoader,
+    compositions: Compositions,
     job_overrides: Sequence[Sequence[str]],
     slots: Callable[[], Sequence[WorkerSlot]],
 ) -> list[PlannedTrial]:
-    """Compose and check every trial of a sweep, and drop those that stand in it twice.
+    """Compose and check every trial of a sweep, and drop duplicates.
 
     Args:
         config: the sweep's own config.
-        config_loader: composes a trial's config from its overrides.
-        job_overrides: one list a trial.
+        compositions: composes a trial's config from its overrides.
+        job_overrides: the overrides of each trial.
         slots: returns where the trials will run.
 
     Raises:
-        UserError: one of the trials cannot be used, or two of them could not be kept apart.
+        UserError: one of the trials cannot be used, or two of them would write to one directory.
     """
-    compositions = compositions_of(config_loader, config)
-    kept: dict[Any, _Checked] = {}
+    kept: dict[Any, _CheckedTrial] = {}
     for number, overrides in enumerate(job_overrides):
         composed = compositions.compose(overrides)
         try:
@@ -131,38 +141,20 @@ def plan_sweep(
             if (row := composed.tracking.get("row")) is None:
                 raise
             raise UserError(f"row {row}: {error.what}", where=error.where, fix=error.fix) from error
-        trial = checked.run.trial
-        # The same file under two paths is the same trial.
-        content = (replace(trial, data=replace(trial.data, path=None)), checked.dataset_sha256, checked.row)
-        if content in kept:
-            log.warning("trial %d (%s) stands twice in the sweep: it is trained once", number, " ".join(overrides))
+        if checked.content in kept:
+            log.warning("trial %d (%s) is in the sweep twice; it is trained once", number, " ".join(overrides))
         else:
-            kept[content] = checked
-    plan = list(kept.values())
-    for place, count in Counter(checked.place for checked in plan).items():
+            kept[checked.content] = checked
+    trials = list(kept.values())
+    for place, count in Counter(checked.place for checked in trials).items():
         if count > 1:
             raise _shared(count, place)
-    check_one_process_can_run([checked.run.trial for checked in plan])
-    names = name_variants([checked.told() for checked in plan])
-    computes = _expected_runtime(plan[0].run.trial, slots())
+    check_one_process_can_run([checked.run.trial for checked in trials])
+    names = name_variants([checked.variant_key for checked in trials])
+    runtime = _expected_runtime(trials[0].run.trial, slots())
     return [
-        PlannedTrial(
-            checked.overrides,
-            checked.run,
-            checked.place,
-            build_run_metadata(
-                checked.run.trial,
-                variant,
-                dataset=checked.dataset,
-                dataset_sha256=checked.dataset_sha256,
-                dataset_warnings=checked.dataset_warnings,
-                computes=computes,
-                reproduce=checked.reproduce,
-                job=number,
-                row=checked.row,
-            ),
-        )
-        for number, (checked, variant) in enumerate(zip(plan, names, strict=True))
+        checked.planned(variant, runtime, number)
+        for number, (checked, variant) in enumerate(zip(trials, names, strict=True))
     ]
 
 
@@ -175,17 +167,17 @@ class TrialPlanner:
 
     Args:
         config: the sweep's own config.
-        config_loader: composes a trial's config from its overrides.
+        compositions: composes a trial's config from its overrides.
         slots: returns where the trials will run.
     """
 
     def __init__(
-        self, config: DictConfig, config_loader: ConfigLoader, slots: Callable[[], Sequence[WorkerSlot]]
+        self, config: DictConfig, compositions: Compositions, slots: Callable[[], Sequence[WorkerSlot]]
     ) -> None:
         self._config = config
-        self._compositions = compositions_of(config_loader, config)
+        self._compositions = compositions
         self._slots = slots
-        self._computes: Runtime | None = None
+        self._runtime: Runtime | None = None
         self._numbers: dict[Path, int] = {}
 
     def plan(
@@ -194,35 +186,24 @@ class TrialPlanner:
         """Compose and check a trial.
 
         Args:
-            overrides: what distinguishes it.
-            number: its own, in its sweep.
-            variant: what its variant is called.
-            search: where it stands in the search; None for those that confirm its winner.
+            overrides: the overrides that distinguish it in its sweep.
+            number: its number in its sweep.
+            variant: its variant's name.
+            search: its place in the search; None for the trials that confirm the winner.
 
         Raises:
-            UserError: it cannot be used, or would write where another one does.
+            UserError: it cannot be used, or would write to another trial's directory.
         """
         checked = _check(self._config, self._compositions.compose(overrides), overrides, number)
         if self._numbers.setdefault(checked.place, number) != number:
             raise _shared(2, checked.place)
-        trial = checked.run.trial
-        if self._computes is None:
-            self._computes = _expected_runtime(trial, self._slots())
-        described = build_run_metadata(
-            trial,
-            variant,
-            dataset=checked.dataset,
-            dataset_sha256=checked.dataset_sha256,
-            dataset_warnings=checked.dataset_warnings,
-            computes=self._computes,
-            reproduce=checked.reproduce,
-            job=number,
-            search=search,
-        )
-        return PlannedTrial(checked.overrides, checked.run, checked.place, described, search)
+        if self._runtime is None:
+            self._runtime = _expected_runtime(checked.run.trial, self._slots())
+        run = replace(checked.run, tracking=replace(checked.run.tracking, search=search))
+        return replace(checked, run=run).planned(variant, self._runtime, number)
 
 
-def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], number: int) -> _Checked:
+def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], number: int) -> _CheckedTrial:
     job: Any = composed.hydra.job
     job.id, job.num = str(number), number
     _check_environment(composed)
@@ -230,10 +211,8 @@ def _check(config: DictConfig, composed: DictConfig, overrides: Sequence[str], n
         run = read_config(composed)
         row = current_row(run.tracking.row)
         place = _place(config, composed)
-        reproduce = reproduce_command()
-    dataset = load_checked(run.trial)
-    # Not the images themselves: a sweep over data settings would hold every version of them at once.
-    return _Checked(tuple(overrides), run, place, dataset.description, dataset.sha256, dataset.warnings, reproduce, row)
+        tags = describing_tags(load_checked(run.trial), row)
+    return _CheckedTrial(tuple(overrides), run, place, row, tags)
 
 
 def _check_environment(composed: DictConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from seedsweep.data import dataset
 from seedsweep.errors import UserError, WriteError, reason
 from seedsweep.reporting.tables.builder import table_of
 from seedsweep.reporting.tables.formats import to_markdown
+from seedsweep.reporting.tables.terminal import to_terminal
 from seedsweep.tracking.predictions import PredictionReader
 from seedsweep.tracking.recovery import with_retries
 from seedsweep.tracking.run_queries import read_epochs
@@ -67,7 +69,8 @@ def publish(parent: SweepWriter, sweep: SweepRecord, directory: Path, *, picture
         path.write_text(markdown, encoding="utf-8")
     except OSError as error:
         raise WriteError(f"cannot write {path}: {error.strerror}", "python -m seedsweep table -o FILE") from error
-    log.info("\n%s\ntable: %s", markdown, os.path.relpath(path))
+    shown = to_terminal(table) if sys.stdout.isatty() else markdown
+    log.info("\n%s\ntable: %s", shown, os.path.relpath(path))
     with_retries(parent.store, lambda: parent.describe(markdown, path))
     if not pictures:
         return
@@ -147,13 +150,13 @@ def _draw_accuracies(table: Table, directory: Path) -> Path:
             interval=_ends(row.test),
             wide=_ends(row.new_images),
             reported=tuple(found.percent / 100 for found in row.reported),
-            verdict=row.against.verdict if row.against else "tied" if row.is_baseline else None,
+            verdict=row.verdict,
         )
         for row in table.rows
         if row.test
     ]
     path = directory / "accuracies.png"
-    draw_accuracies(rows, title=table.title, path=path, baseline=None if table.baseline_is_best else table.baseline)
+    draw_accuracies(rows, title=table.title, path=path, baseline=None if table.reference_is_best else table.reference)
     return path
 
 

@@ -1,4 +1,4 @@
-"""What came of a search's suggestions, and the best so far as a curve of its run that grows while it goes on."""
+"""The scores of a search's suggestions, and the best so far as a metric of its run that grows while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Scored:
-    """A suggestion and what came of it.
+    """A suggestion and its score.
 
     Attributes:
         suggestion: which.
@@ -42,20 +42,20 @@ class BestValueTracker:
 
     Args:
         sweep: the search's own run and store.
-        told: the search's settings.
+        record: the search's settings.
     """
 
-    def __init__(self, sweep: SweepSession, told: SearchRecord) -> None:
+    def __init__(self, sweep: SweepSession, record: SearchRecord) -> None:
         self._sweep = sweep
-        self._name = f"best_{told.objective}"
-        self._better = max if told.maximize else min
+        self._name = f"best_{record.objective}"
+        self._better = max if record.maximize else min
         self._scores: dict[int, float | None] = {}
         self._best: dict[int, float] = {}
         self._sure = self._written = 0
         self._last = 0.0
 
     def take(self, number: int, score: float | None) -> None:
-        """Take what a suggestion came to; None where it has no score, or none that could win."""
+        """Take a suggestion's score; None where it has none, or none that could win."""
         self._scores[number] = score
         while self._sure in self._scores:
             known = [best for best in (self._best.get(self._sure), self._scores[self._sure]) if best is not None]

@@ -1,4 +1,4 @@
-"""The jobs of a search: a source that is asked for the next one, and told what each came to; then its winner's.
+"""The jobs of a search: the trials that it suggests, one after another, then those that confirm its winner.
 
 Not here: what is suggested and when, see `search`; a suggestion's trial, see `search_trials`.
 """
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from hydra.core.utils import JobStatus
 
 from seedsweep.errors import TrialPruned, TrialsFailed, UserError, WriteError
-from seedsweep.launchers.hydra.job_result import error_of
-from seedsweep.launchers.jobs import JobRequest
+from seedsweep.launchers.hydra.job import error_of
 from seedsweep.reporting.tables.search_ranking import is_suggestion
 from seedsweep.search.ask_tell import AskTellLoop
 from seedsweep.search.event_log import EventLog
@@ -49,7 +48,7 @@ class SearchJobSource:
 
     Args:
         space: what is searched.
-        told: how.
+        record: the search's settings.
         planner: composes and checks a trial.
         sweep: what the search and its results are kept in.
         search: not begun.
@@ -63,44 +62,48 @@ class SearchJobSource:
     def __init__(
         self,
         space: Space,
-        told: SearchRecord,
+        record: SearchRecord,
         planner: TrialPlanner,
         sweep: SweepSession,
         search: Search,
         first: RunConfig,
     ) -> None:
-        self.total = told.suggestions + told.confirm
-        self.at_once = _LAG_PER_SLOT * told.slots
-        self._told = told
-        self._trials = SearchTrials(space, told, planner, sweep, first)
-        self._underway = sweep
+        self.total = record.suggestions + record.confirm
+        self.at_once = _LAG_PER_SLOT * record.slots
+        self._record = record
+        self._trials = SearchTrials(space, record, planner, sweep, first)
+        self._session = sweep
         self._first = first
         try:
             # By its run: another search may have used the same directory.
-            record = EventLog(sweep.directory / f"search-{sweep.parent.run_id}.jsonl")
+            event_log = EventLog(sweep.directory / f"search-{sweep.parent.run_id}.jsonl")
         except OSError as error:
             raise cannot_write(error, sweep.directory) from error
-        lag = _LAG_PER_SLOT * told.slots if told.order == "reproducible" else None
-        self._schedule = AskTellLoop(search, lag, record)
-        self._scored = self._replayed(record)
-        self._curve = BestValueTracker(sweep, told)
+        lag = _LAG_PER_SLOT * record.slots if record.order == "reproducible" else None
+        self._schedule = AskTellLoop(search, lag, event_log)
+        self._scored = self._replayed(event_log)
+        self._curve = BestValueTracker(sweep, record)
         for number, scored in self._scored.items():
             self._curve.take(number, scored.at_its_end)
         self._waiting = deque(s for s in self._schedule.replayed if s.number not in self._scored)
         self._in_flight: dict[int, Suggestion] = {s.number: s for s in self._waiting}
         self._suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
         self._confirming: deque[PlannedTrial] | None = None
-        self._given: list[PlannedTrial] = []
-        self._courier: JournalUploader | None = None
+        self._handed_out: list[PlannedTrial] = []
+        self._uploader: JournalUploader | None = None
         self._unwritten: WriteError | None = None
-        fresh = f", then the winner with {told.confirm} fresh seed{'s' * (told.confirm > 1)}" if told.confirm else ""
-        log.info("search: %s over %s; up to %d trials%s", told.algorithm, ", ".join(told.axes), told.suggestions, fresh)
-        if record.events:
+        fresh = (
+            f", then the winner with {record.confirm} fresh seed{'s' * (record.confirm > 1)}" if record.confirm else ""
+        )
+        log.info(
+            "search: %s over %s; up to %d trials%s", record.algorithm, ", ".join(record.axes), record.suggestions, fresh
+        )
+        if event_log.events:
             log.info("replayed: %d suggestions, %d with a score", len(self._schedule.replayed), len(self._scored))
 
-    def _replayed(self, record: EventLog) -> dict[int, Scored]:
+    def _replayed(self, event_log: EventLog) -> dict[int, Scored]:
         suggestions = {suggestion.number: suggestion for suggestion in self._schedule.replayed}
-        scores = {event.number: event.score for event in record.events if hasattr(event, "score")}
+        scores = {event.number: event.score for event in event_log.events if hasattr(event, "score")}
         finished = self._trials.has_finished
         return {number: Scored(suggestions[number], score, finished(number)) for number, score in scores.items()}
 
@@ -108,18 +111,18 @@ class SearchJobSource:
         """Train all that is left, and close the search with its table; see `search_run.run_search`."""
         from seedsweep.tracking.journal_uploader import JournalUploader
 
-        with JournalUploader(self._underway.store, []) as courier:
-            self._courier = courier
-            came = run_launch(lambda: launch(self))
-        failures = {self._given[place].number: error for place, error in came.failures.items()}
-        refused = self._underway.settle(self._given, failures)
+        with JournalUploader(self._session.store, []) as uploader:
+            self._uploader = uploader
+            outcome = run_launch(lambda: launch(self))
+        failures = {self._handed_out[place].number: error for place, error in outcome.failures.items()}
+        refused = self._session.settle(self._handed_out, failures)
         unwritten = [error for error in (*failures.values(), self._unwritten) if isinstance(error, WriteError)]
         is_done = (
-            self._confirming is not None and not self._confirming and not came.stop and not unwritten and not refused
+            self._confirming is not None and not self._confirming and not outcome.stop and not unwritten and not refused
         )
-        sweep = self._close(done=is_done, pictures=not came.stop)
-        if came.stop:
-            raise self._underway.interrupted() from came.stop
+        sweep = self._close(done=is_done, pictures=not outcome.stop)
+        if outcome.stop:
+            raise self._session.interrupted() from outcome.stop
         if unwritten:
             raise unwritten[0]
         if refused:
@@ -135,9 +138,9 @@ class SearchJobSource:
             raise TrialsFailed(f"{len(failed)} of {len(sweep.trials)} trials failed")
         if self._winner() is None:
             raise TrialsFailed(f"no trial finished, of {len(self._scored)}: there is no winner")
-        return came.results
+        return outcome.results
 
-    def next(self) -> JobRequest | None:
+    def next(self) -> list[str] | None:
         """Return the next trial that must be trained, or None: there is none now."""
         if self._unwritten:
             return None
@@ -145,15 +148,15 @@ class SearchJobSource:
             return self._next()
         except OSError as error:
             # Running trials end; their results are reported when the search resumes.
-            self._unwritten = cannot_write(error, self._underway.directory)
+            self._unwritten = cannot_write(error, self._session.directory)
         except WriteError as error:
             self._unwritten = error
         return None
 
-    def _next(self) -> JobRequest | None:
+    def _next(self) -> list[str] | None:
         while self._confirming is None:
             if self._waiting:
-                given = self._begin(self._waiting.popleft())
+                overrides = self._start(self._waiting.popleft())
             else:
                 answer = self._schedule.next()
                 if isinstance(answer, NoSuggestion):
@@ -162,15 +165,15 @@ class SearchJobSource:
                     self._confirming = self._confirm()
                     break
                 self._in_flight[answer.number] = answer
-                given = self._begin(answer)
-            if given:
-                return given
-        return self._give(self._confirming.popleft()) if self._confirming else None
+                overrides = self._start(answer)
+            if overrides:
+                return overrides
+        return self._hand_out(self._confirming.popleft()) if self._confirming else None
 
     def ended(self, position: int, result: JobReturn) -> None:
-        """Take what a job came to."""
-        planned = self._given[position]
-        if planned.search is None:
+        """Take the result of a job."""
+        planned = self._handed_out[position]
+        if planned.run.tracking.search is None:
             return
         if result.status is JobStatus.COMPLETED:
             self._score(planned.number, float(result.return_value))
@@ -179,10 +182,10 @@ class SearchJobSource:
         if isinstance(error, WriteError):
             return  # no result of the trial: run the same command again to train it
         # A pruned trial is not the winner; its score still informs the search.
-        score = error.metrics.get(self._told.objective) if isinstance(error, TrialPruned) else None
+        score = error.metrics.get(self._record.objective) if isinstance(error, TrialPruned) else None
         self._score(planned.number, score, finished=False)
 
-    def _begin(self, suggestion: Suggestion) -> JobRequest | None:
+    def _start(self, suggestion: Suggestion) -> list[str] | None:
         """Return a suggestion's trial, unless its score is known already."""
         self._suggestions[suggestion.number] = suggestion
         try:
@@ -192,18 +195,18 @@ class SearchJobSource:
             self._score(suggestion.number, None, finished=False)
             return None
         if done := self._trials.ended_before(planned):
-            score = done.metrics.get(self._told.objective) if done.status in ("finished", "stopped") else None
+            score = done.metrics.get(self._record.objective) if done.status in ("finished", "stopped") else None
             self._score(suggestion.number, score, finished=done.status == "finished")
             return None
         continues = None if suggestion.continues is None else self._suggestions[suggestion.continues]
         self._trials.fetch_checkpoint(planned, continues)
-        return self._give(planned)
+        return self._hand_out(planned)
 
-    def _give(self, planned: PlannedTrial) -> JobRequest:
-        assert self._courier is not None
-        self._given.append(planned)
-        self._courier.add(self._underway.directory / planned.place)
-        return JobRequest(self._underway.told(planned), planned.described.name)
+    def _hand_out(self, planned: PlannedTrial) -> list[str]:
+        assert self._uploader is not None
+        self._handed_out.append(planned)
+        self._uploader.add(self._session.directory / planned.place)
+        return self._session.launch_overrides(planned)
 
     def _score(self, number: int, score: float | None, *, finished: bool = True) -> None:
         suggestion = self._in_flight.pop(number)
@@ -219,7 +222,7 @@ class SearchJobSource:
         finished = [(scored.suggestion, score) for scored in known if (score := scored.at_its_end) is not None]
         if not finished:
             return None
-        sign = 1 if self._told.maximize else -1
+        sign = 1 if self._record.maximize else -1
         best, _ = max(finished, key=lambda found: (found[0].epochs or 0, sign * found[1], -found[0].number))
         return best
 
@@ -238,11 +241,11 @@ class SearchJobSource:
         from seedsweep.tracking.recovery import with_retries
         from seedsweep.tracking.run_queries import read_sweep
 
-        store, parent = self._underway.store, self._underway.parent
+        store, parent = self._session.store, self._session.parent
         sweep = with_retries(store, lambda: read_sweep(store, parent.run_id))
-        self._underway.publish(sweep, pictures=pictures and self._first.execution.pictures)
+        self._session.publish(sweep, pictures=pictures and self._first.execution.pictures)
         if done:
             self._curve.close()
             self._trials.forget_checkpoints(self._suggestions.values())
-        self._underway.close("FINISHED" if done else "KILLED")
+        self._session.close("FINISHED" if done else "KILLED")
         return sweep

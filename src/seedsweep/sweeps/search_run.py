@@ -23,10 +23,10 @@ from seedsweep.trials.records import SearchRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hydra.core.config_loader import ConfigLoader
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
+    from seedsweep.launchers.hydra.composing import Compositions
     from seedsweep.launchers.jobs import JobSource
     from seedsweep.launchers.resources import WorkerSlot
     from seedsweep.search.search_config import SearchConfig
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 def run_search(
     config: DictConfig,
-    config_loader: ConfigLoader,
-    wanted: SearchConfig,
+    compositions: Compositions,
+    settings: SearchConfig,
     space: Space,
     launch: Callable[[JobSource], list[JobReturn]],
     slots: Callable[[], Sequence[WorkerSlot]],
@@ -46,11 +46,11 @@ def run_search(
 
     Args:
         config: the sweep's own config.
-        config_loader: composes a trial's config from its overrides.
-        wanted: the search's settings.
+        compositions: composes a trial's config from its overrides.
+        settings: the search's settings.
         space: what is searched.
         launch: runs the jobs of a source.
-        slots: returns where jobs will run, as far as that is known.
+        slots: returns where jobs will run; empty if that is not known.
 
     Returns:
         What the launcher returned.
@@ -62,49 +62,49 @@ def run_search(
         WriteError: results could not be stored; they are kept beside the sweep.
         SweepInterrupted: Ctrl-C.
     """
-    planner = TrialPlanner(config, config_loader, slots)
-    plans = check_space(planner, space, wanted)
+    planner = TrialPlanner(config, compositions, slots)
+    plans = check_space(planner, space, settings)
     first = plans[0]
     objective = first.run.objective
     with KerasTunerProcess() as process:
         search = Search(
             process,
             space.axes,
-            wanted.algorithm,
-            seed=wanted.seed,
-            max_trials=wanted.max_trials,
+            settings.algorithm,
+            seed=settings.seed,
+            max_trials=settings.max_trials,
             maximize=is_better_when_greater(objective),
-            epochs=first.run.trial.epochs if wanted.algorithm == "hyperband" else None,
-            factor=wanted.factor,
+            epochs=first.run.trial.epochs if settings.algorithm == "hyperband" else None,
+            factor=settings.factor,
         )
         for epochs in sorted({rung.epochs for rung in search.rungs}):
             for planned in plans:
                 planner.plan([*planned.overrides, f"epochs={epochs}"], 0, "", None)
         record = SearchRecord(
-            algorithm=wanted.algorithm,
-            order=wanted.order,
+            algorithm=settings.algorithm,
+            order=settings.order,
             slots=max(len(slots()), 1),
-            seed=wanted.seed,
+            seed=settings.seed,
             objective=objective,
             axes=tuple(axis.key for axis in space.axes),
             suggestions=search.most_trials,
-            confirm=wanted.confirm,
+            confirm=settings.confirm,
         )
         # How many slots there are may change while a search is interrupted; it resumes those that it began with.
-        told = json.dumps(asdict(replace(record, slots=0)))
+        settings_text = json.dumps(asdict(replace(record, slots=0)))
         rule = repr(first.run.trial.stop)  # no part of a trial's identity, but of what is searched
-        values = [planned.described.trial_id for planned in plans]
-        identity = plan_id([told, repr(space.axes), str(wanted), rule, *values])
+        values = [planned.metadata.trial_id for planned in plans]
+        identity = plan_id([settings_text, repr(space.axes), str(settings), rule, *values])
         tags = {SEARCH_TAG: json.dumps(asdict(record)), PLANNED_TAG: str(record.suggestions + record.confirm)}
-        first.described.say_dataset()
+        first.metadata.log_dataset()
         with open_sweep(config, first.run, identity, tags) as sweep:
             if sweep.resumed:
-                record = _as_begun(sweep)
+                record = _first_settings(sweep)
             return SearchJobSource(space, record, planner, sweep, search, first.run).run(launch)
 
 
-def _as_begun(sweep: SweepSession) -> SearchRecord:
-    """Return how a search that is resumed was begun."""
+def _first_settings(sweep: SweepSession) -> SearchRecord:
+    """Return the settings with which a search that is resumed was started."""
     from seedsweep.tracking.run_queries import read_sweep
 
     record = read_sweep(sweep.store, sweep.parent.run_id).search

@@ -27,19 +27,19 @@ class SearchTrials:
 
     Args:
         space: what is searched.
-        told: the search's settings.
+        record: the search's settings.
         planner: composes and checks a trial.
         sweep: what the search and its results are kept in.
         first: the settings that all trials share.
     """
 
     def __init__(
-        self, space: Space, told: SearchRecord, planner: TrialPlanner, sweep: SweepSession, first: RunConfig
+        self, space: Space, record: SearchRecord, planner: TrialPlanner, sweep: SweepSession, first: RunConfig
     ) -> None:
         self._space = space
-        self._told = told
+        self._record = record
         self._planner = planner
-        self._underway = sweep
+        self._session = sweep
         self._first = first
         self._planned: dict[int, PlannedTrial] = {}
         self._known = _in_store(sweep)
@@ -78,15 +78,15 @@ class SearchTrials:
         if self.suggested(winner).run.trial.stop.name == "median":
             # Or the bad seeds would drop out of the mean.
             overrides += ["stop.name=none", "stop.patience=null", "stop.warmup=null"]
-        seeds = [self._first.trial.seed + 1 + place for place in range(self._told.confirm)]
+        seeds = [self._first.trial.seed + 1 + place for place in range(self._record.confirm)]
         name = f"winner {self.name(winner)}"
         plans = [
-            self._planner.plan([*overrides, f"seed={seed}"], self._told.suggestions + place, name, None)
+            self._planner.plan([*overrides, f"seed={seed}"], self._record.suggestions + place, name, None)
             for place, seed in enumerate(seeds)
         ]
         for planned in plans:
             own = self._known.get(planned.number)
-            if own and own.tags.get("trial_id") != planned.described.trial_id:
+            if own and own.tags.get("trial_id") != planned.metadata.trial_id:
                 self._delete(own)  # it confirmed another winner
                 del self._known[planned.number]
         return [planned for planned in plans if not self.ended_before(planned)]
@@ -96,18 +96,18 @@ class SearchTrials:
         from seedsweep.runner import reuse
         from seedsweep.tracking.predictions import are_gone
 
-        tested = planned.search is None
+        tested = planned.run.tracking.search is None
         own = self._known.get(planned.number)
-        same = own is not None and own.tags.get("trial_id") == planned.described.trial_id
+        same = own is not None and own.tags.get("trial_id") == planned.metadata.trial_id
         # The winner's interval is made from its answers to the test images.
-        if own and same and reuse.is_settled(own, tested=tested) and not (tested and are_gone(own)):
+        if own and same and reuse.needs_no_training(own, tested=tested) and not (tested and are_gone(own)):
             return own
-        if self._underway.is_rerun:
+        if self._session.is_rerun:
             return None
         outdone = self._outdone.get(planned.number)
-        if outdone and not reuse.is_as_planned(outdone, planned.described):
+        if outdone and not reuse.is_as_planned(outdone, planned.metadata):
             outdone = None
-        done = reuse.ended(self._tried(planned), tested=tested) or outdone
+        done = reuse.best_result(self._tried(planned), tested=tested) or outdone
         if done is None or (tested and are_gone(done)) or not self._link(done, planned):
             return None
         if own:
@@ -121,8 +121,8 @@ class SearchTrials:
         places = abandoned_sweeps.directories(self._tried(planned))
         if continues is not None:
             before = self.suggested(continues)
-            places += [self._underway.directory / before.place, *abandoned_sweeps.directories(self._tried(before))]
-        self._underway.fetch_checkpoint(planned, places)
+            places += [self._session.directory / before.place, *abandoned_sweeps.directories(self._tried(before))]
+        self._session.fetch_checkpoint(planned, places)
 
     def forget_checkpoints(self, suggestions: Iterable[Suggestion]) -> None:
         """Remove what was kept for later rungs."""
@@ -131,7 +131,7 @@ class SearchTrials:
         for suggestion in suggestions:
             if suggestion.epochs is not None:
                 with contextlib.suppress(UserError):  # one that was never trained
-                    reuse.forget_checkpoint(self._underway.directory / self.suggested(suggestion).place)
+                    reuse.forget_checkpoint(self._session.directory / self.suggested(suggestion).place)
 
     def _overrides(self, suggestion: Suggestion) -> list[str]:
         overrides = self._space.overrides(suggestion.values)
@@ -141,10 +141,10 @@ class SearchTrials:
         from seedsweep.runner import reuse
         from seedsweep.tracking import recovery
 
-        if self._underway.is_rerun:
+        if self._session.is_rerun:
             return []
         # This is asked while other trials run: one that is trained once more costs less than all of them waiting.
-        store, trial_id = self._underway.store, planned.described.trial_id
+        store, trial_id = self._session.store, planned.metadata.trial_id
         return recovery.try_once(store, lambda: reuse.earlier_runs(store, trial_id), [])
 
     def _link(self, done: TrialRecord, planned: PlannedTrial) -> bool:
@@ -152,15 +152,15 @@ class SearchTrials:
         from seedsweep.runner import reuse
         from seedsweep.tracking import recovery
 
-        store, parent = self._underway.store, self._underway.parent.run_id
+        store, parent = self._session.store, self._session.parent.run_id
         return bool(
-            recovery.try_once(store, lambda: reuse.link_existing_run(store, done, planned.described, parent), "")
+            recovery.try_once(store, lambda: reuse.link_existing_run(store, done, planned.metadata, parent), "")
         )
 
     def _delete(self, own: TrialRecord) -> None:
         from seedsweep.tracking.recovery import with_retries
 
-        with_retries(self._underway.store, lambda: self._underway.store.client.delete_run(own.run_id))
+        with_retries(self._session.store, lambda: self._session.store.client.delete_run(own.run_id))
 
 
 def _in_store(sweep: SweepSession) -> dict[int, TrialRecord]:

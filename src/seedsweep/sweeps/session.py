@@ -26,7 +26,7 @@ from seedsweep.errors import (
     WriteError,
     reason,
 )
-from seedsweep.launchers.hydra.job_result import failures_of
+from seedsweep.launchers.hydra.job import failures_of
 from seedsweep.tracking import sqlite_checks
 from seedsweep.tracking.tags import DIRECTORY_TAG, PLAN_TAG, RERUN_TAG
 
@@ -84,13 +84,13 @@ class SweepSession:
         try:
             if self.starts_over:
                 reuse.forget_checkpoint(place)
-            reuse.fetch_checkpoint(places, planned.described, place)
+            reuse.fetch_checkpoint(places, planned.metadata, place)
         except OSError as error:
             raise cannot_write(error, self.directory) from error
 
-    def told(self, planned: PlannedTrial) -> list[str]:
+    def launch_overrides(self, planned: PlannedTrial) -> list[str]:
         """Return the overrides to launch a trial with."""
-        return planned.told(self.store.uri, self.parent.run_id, self.directory)
+        return planned.launch_overrides(self.store.uri, self.parent.run_id, self.directory)
 
     def settle(self, trials: Sequence[PlannedTrial], failures: Mapping[int, BaseException]) -> int:
         """Close and deliver what workers that are gone have left, and write down trials that never opened a run.
@@ -115,13 +115,13 @@ class SweepSession:
             place = self.directory / planned.place
             try:
                 if error and not JournalReader(place).exists:
-                    journal, described = Journal(place), planned.described
+                    journal, metadata = Journal(place), planned.metadata
                     TrialWriter(
                         journal,
-                        described.name,
+                        metadata.name,
                         parent_run_id=self.parent.run_id,
-                        settings=described.settings,
-                        tags=described.tags,
+                        settings=metadata.settings,
+                        tags=metadata.tags,
                     )
                     journal.close()
                 if JournalReader(place).exists:
@@ -132,7 +132,7 @@ class SweepSession:
         return refused
 
     def publish(self, sweep: SweepRecord, *, pictures: bool) -> None:
-        """Show and store what the sweep came to."""
+        """Show and store the sweep's results."""
         from seedsweep.sweeps.publish import publish
 
         publish(self.parent, sweep, self.directory, pictures=pictures)
@@ -151,7 +151,7 @@ class SweepSession:
 
 @dataclass(frozen=True)
 class LaunchOutcome:
-    """What a launch came to.
+    """The end of a launch.
 
     Attributes:
         results: of the jobs, in their order; empty after Ctrl-C.
@@ -165,7 +165,7 @@ class LaunchOutcome:
 
 
 def run_launch(launch: Callable[[], list[JobReturn]]) -> LaunchOutcome:
-    """Run a launch, and take in Ctrl-C.
+    """Run a launch; Ctrl-C ends it and is returned.
 
     Raises:
         Terminated: Ctrl-C for the second time, or SIGTERM.

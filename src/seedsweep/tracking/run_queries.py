@@ -13,7 +13,6 @@ from mlflow.entities import LifecycleStage, ViewType
 from seedsweep.config.trial_config import setting_names
 from seedsweep.errors import UserError
 from seedsweep.metrics import EPOCH_METRICS, EpochMetrics, is_metric, of_kept_weights
-from seedsweep.system.gc_pause import gc_paused
 from seedsweep.tracking.tags import (
     JOB_TAG,
     OURS,
@@ -26,6 +25,7 @@ from seedsweep.tracking.tags import (
     STOPPED_TAG,
     SWEEP_TAG,
     TRIAL_TAG,
+    VARIANTS_TAG,
 )
 from seedsweep.trials.records import SearchRecord, SweepRecord, TrialRecord
 
@@ -77,7 +77,27 @@ def read_sweep(store: Store, run_id: str) -> SweepRecord:
         search=_search_of(root.data.tags.get(SEARCH_TAG)),
         deleted=deleted,
         has_ended=root.info.status == "FINISHED",
+        look=1 + _earlier_looks(store, root),
     )
+
+
+def _earlier_looks(store: Store, sweep: Run) -> int:
+    """Return how many tables of the same variants were made before a sweep's, each with other seeds and no more trials.
+
+    A table that is printed again is none, nor is one of a sweep that was interrupted. Deleting a sweep does not undo
+    that its table was seen.
+    """
+    tags = sweep.data.tags
+    if VARIANTS_TAG not in tags:
+        return 0
+    condition = f"tags.{VARIANTS_TAG} = '{tags[VARIANTS_TAG]}' and attributes.start_time < {sweep.info.start_time}"
+    earlier = [
+        run.data.tags
+        for run in _search(store, condition, "attributes.start_time ASC", with_deleted=True)
+        if run.info.status in ("FINISHED", "FAILED") and run.data.tags.get(PLANNED_TAG, "").isdigit()
+    ]
+    plans = {before.get(PLAN_TAG) for before in earlier if int(before[PLANNED_TAG]) <= int(tags[PLANNED_TAG])}
+    return len(plans - {tags[PLAN_TAG]})
 
 
 def _child_of(run_id: str) -> str:
@@ -143,15 +163,14 @@ def _search(store: Store, condition: str, order: str, *, with_deleted: bool = Fa
     runs: list[Run] = []
     token: str | None = None
     view = ViewType.ALL if with_deleted else ViewType.ACTIVE_ONLY
-    with gc_paused():
-        while True:
-            page = store.client.search_runs(
-                [store.experiment_id], condition, view, max_results=_PAGE, order_by=[order], page_token=token
-            )
-            runs += page
-            token = page.token
-            if not token:
-                return runs
+    while True:
+        page = store.client.search_runs(
+            [store.experiment_id], condition, view, max_results=_PAGE, order_by=[order], page_token=token
+        )
+        runs += page
+        token = page.token
+        if not token:
+            return runs
 
 
 def runs_of(store: Store, tag: str, value: str) -> list[TrialRecord]:

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 from mlflow.entities import Metric, Param
 
-from seedsweep.config.run_config import SEARCH_PLACES
 from seedsweep.metrics import is_metric
 from seedsweep.tracking.journal_uploader import TAG_LIMIT, as_tags
 from seedsweep.tracking.tags import (
     ATTEMPTS_TAG,
+    DESCRIBING_TAGS,
     DESCRIPTION_TAG,
     DIRECTORY_TAG,
-    JOB_TAG,
     JOURNAL_TAG,
     PARENT_TAG,
     RESUMED_TAG,
     REUSED_TAG,
-    ROW_TAGS,
     SOURCE,
     SWEEP_TAG,
 )
@@ -105,7 +103,7 @@ def link(
         The new run's id.
     """
     kinship = {SWEEP_TAG: name} if parent_run_id is None else {PARENT_TAG: parent_run_id}
-    own = (SWEEP_TAG, PARENT_TAG, JOB_TAG, DIRECTORY_TAG, JOURNAL_TAG, ATTEMPTS_TAG, *ROW_TAGS, *SEARCH_PLACES)
+    own = (SWEEP_TAG, PARENT_TAG, DIRECTORY_TAG, JOURNAL_TAG, ATTEMPTS_TAG, *DESCRIBING_TAGS)
     kept = {key: value for key, value in record.tags.items() if key not in own}
     origin = {REUSED_TAG: record.tags.get(REUSED_TAG, record.run_id)}
     run_id = _create(store, name, {**kept, **kinship, **tags, **origin})

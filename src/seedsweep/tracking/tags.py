@@ -12,6 +12,8 @@ TRIAL_TAG = "trial_id"
 DIRECTORY_TAG = "directory"
 # Which trials a sweep has: the same command resumes with the sweep that has the same ones.
 PLAN_TAG = "plan_id"
+# Which variants a sweep with several seeds compares: a later sweep with more seeds looks at the same ones again.
+VARIANTS_TAG = "variants_id"
 # How many trials it is to have.
 PLANNED_TAG = "trials"
 # Marks a sweep that trains again what was trained before.
@@ -33,6 +35,8 @@ DESCRIPTION_TAG = "mlflow.note.content"
 JOURNAL_TAG = "journal"
 # The named row that a trial belongs to, and what was reported of it.
 ROW_TAGS = ("row", "row_title", "reported", "reported_in", "row_note")
+# How a sweep describes a trial. A run that stands for an earlier one has those of its own sweep.
+DESCRIBING_TAGS = (JOB_TAG, "settings_id", "variant", "dataset", "dataset_warnings", *ROW_TAGS, *SEARCH_PLACES)
 FAILURE_TAG = "failure"
 # How a sweep's trials are searched for, as JSON.
 SEARCH_TAG = "search"
@@ -41,10 +45,10 @@ SOURCE = {"mlflow.source.name": "sweep.py", "mlflow.source.type": "LOCAL"}
 # All that is read of a run: users add tags of their own, which mean nothing to us.
 OURS = frozenset(
     (
-        *(PARENT_TAG, SWEEP_TAG, JOB_TAG, TRIAL_TAG, DIRECTORY_TAG, PLAN_TAG, PLANNED_TAG, RERUN_TAG, RESUMED_TAG),
-        *(REUSED_TAG, ATTEMPTS_TAG, DIVERGED_TAG, STOPPED_TAG, BEST_TAG, JOURNAL_TAG, FAILURE_TAG, SEARCH_TAG),
-        *("settings_id", "recipe", "variant", "dataset", "dataset_sha256", "dataset_warnings"),
-        *("hardware", "versions", "reproduce"),
-        *("weights_sha256", "parameters", *ROW_TAGS, *SEARCH_PLACES),
+        *(PARENT_TAG, SWEEP_TAG, TRIAL_TAG, DIRECTORY_TAG, PLAN_TAG, VARIANTS_TAG, PLANNED_TAG, RERUN_TAG),
+        *(RESUMED_TAG, REUSED_TAG, ATTEMPTS_TAG, DIVERGED_TAG, STOPPED_TAG, BEST_TAG, JOURNAL_TAG, FAILURE_TAG),
+        SEARCH_TAG,
+        *("recipe", "dataset_sha256", "hardware", "versions", "reproduce", "weights_sha256", "parameters"),
+        *DESCRIBING_TAGS,
     )
 )

@@ -134,7 +134,7 @@ def train(
             seconds = state.train_seconds + time.perf_counter() - began
             history = [*state.history, metrics]
             arrays = _variables(model)
-            _check_finite(arrays[: len(model.variables)], epoch)
+            check_finite(arrays[: len(model.variables)], epoch)
             if trial.stop.keeps_best and best_epoch(history) == epoch:
                 best = arrays[: len(model.variables)]
             state = Checkpoint(keeping.training_id, history, seconds, [*arrays, *best])
@@ -251,7 +251,7 @@ def _one_epoch(
     return values
 
 
-def _check_finite(weights: Sequence[NDArray[np.generic]], epoch: int) -> None:
+def check_finite(weights: Sequence[NDArray[np.generic]], epoch: int) -> None:
     """Refuse a network that is none any more: a ReLU may make 0 of NaN, and the loss stays finite.
 
     Raises:

@@ -79,6 +79,7 @@ class SweepRecord:
         search: how they were searched for; None for a grid.
         deleted: trials whose runs were deleted in the tracker, and that no other run stands for.
         has_ended: whether it came to its end, so that none of its trials is still to be started.
+        look: which table of the same rows its table is: 1, and one more for each earlier sweep with other seeds.
     """
 
     run_id: str
@@ -89,3 +90,4 @@ class SweepRecord:
     search: SearchRecord | None = None
     deleted: tuple[TrialRecord, ...] = ()
     has_ended: bool = False
+    look: int = 1

@@ -20,9 +20,12 @@ from hydra.types import HydraContext, RunMode
 from support.commands import ROOT, Shell, in_its_own_group
 
 from seedsweep.errors import UserError
-from seedsweep.launchers import jobs, resources, worker_process
+from seedsweep.launchers import resources, worker_process
+from seedsweep.launchers.hydra.composing import Compositions
+from seedsweep.launchers.jobs import JobComposer
 from seedsweep.launchers.log_relay import LogRelay
 from seedsweep.launchers.pool.process_worker import ProcessWorker
+from seedsweep.launchers.task_spec import TaskSpec
 
 SUPPORT = ROOT / "tests" / "support"
 
@@ -172,11 +175,11 @@ def test_a_process_that_is_killed_between_two_jobs_is_replaced(tmp_path, monkeyp
         shared = cloudpickle.dumps(worker_process.LaunchContext(lambda _: os.getpid(), context, Singleton.get_state()))
         core = ProcessWorker(resources.WorkerSlot("core 0", resources.environment_of("core 0", "-1")), shared, relay)
         pids = []
-        for number in range(2):
-            job = jobs.JobComposer(loader, config, number).job(jobs.JobRequest([], ""))
-            future = core.run(job)
+        composer = JobComposer(Compositions(loader, config), TaskSpec(), first=0)
+        for _ in range(2):
+            future = core.run(composer.job([]))
             wait([future], timeout=60)
-            pids.append(core.result(future).answer)
+            pids.append(core.result(future).return_value)
             psutil.Process(pids[-1]).kill()
             wait_for(lambda: not psutil.pid_exists(pids[-1]), seconds=10)
             time.sleep(0.5)  # Pebble looks ten times a second

@@ -76,5 +76,5 @@ def test_what_cannot_be_written_here_ends_the_sweep(tmp_path):
     incoming.expect(tmp_path / "job", None)
     incoming.take(told(1, "one\n"))
 
-    with pytest.raises(WriteError, match="cannot write what a trial has told to"):
+    with pytest.raises(WriteError, match="cannot write a trial's files to"):
         incoming.take_last(told(2, "two\n", at=4))

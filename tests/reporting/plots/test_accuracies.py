@@ -20,7 +20,7 @@ def close(*means):
 
 def verdict_of(place):
     """Return a verdict for a row by its place: three of each."""
-    return ["tied", "unclear", "worse", None][min(place // 3, 3)]
+    return ["best", "not told apart", "worse", None][min(place // 3, 3)]
 
 
 GOOD = [0.996, 0.995, 0.994, 0.992, 0.990, 0.988, 0.985, 0.982, 0.979, 0.976]
@@ -38,14 +38,14 @@ def test_the_best_stands_on_top():
 @pytest.mark.parametrize(
     ("verdict", "marker", "filled"),
     [
-        ("tied", "o", "full"),
-        ("unclear", "o", "right"),
+        ("best", "o", "full"),
+        ("not told apart", "o", "right"),
         ("worse", "o", "none"),
         ("better", "^", "full"),
         (None, "s", "none"),
     ],
 )
-def test_rows_tied_with_the_best_are_told_by_more_than_colour(verdict, marker, filled):
+def test_verdicts_are_shown_by_more_than_colour(verdict, marker, filled):
     """Filled, half filled, open, or of another shape; the legend says which."""
     figure = accuracies_figure([row("x", 0.99, verdict=verdict)], title="x")
     (mean,) = [line for line in figure.axes[0].get_lines() if line.get_marker() in {"o", "s", "^"}]
@@ -53,10 +53,10 @@ def test_rows_tied_with_the_best_are_told_by_more_than_colour(verdict, marker, f
     half = "full" if mean.get_fillstyle() == "full" else "right"
     assert filled == (half if mean.get_markerfacecolor() == mean.get_markeredgecolor() else "none")
     meaning = {
-        "tied": "mean, tied with the best",
-        "unclear": "mean, unclear whether it differs from the best",
-        "worse": "mean, below the best",
-        "better": "mean, above the best",
+        "best": "mean, the best",
+        "not told apart": "mean, not told apart from the best",
+        "worse": "mean, worse than the best",
+        "better": "mean, better than the best",
         None: "mean, not compared with the best",
     }
     assert [text for text in words(figure) if text.startswith("mean, ") and "%" not in text] == [meaning[verdict]]
@@ -64,9 +64,9 @@ def test_rows_tied_with_the_best_are_told_by_more_than_colour(verdict, marker, f
 
 def test_a_baseline_that_was_chosen_is_named():
     """What is said of the others is said against it."""
-    rows = [row("left", 0.99, verdict="better"), row("right", 0.98, verdict="tied")]
+    rows = [row("left", 0.99, verdict="better"), row("right", 0.98, verdict="baseline")]
     said = words(accuracies_figure(rows, title="x", baseline="right"))
-    assert {"mean, above the baseline", "mean, tied with the baseline", "The baseline is right."} <= set(said)
+    assert {"mean, better than the baseline", "mean, the baseline", "The baseline is right."} <= set(said)
     assert not any("best" in text for text in said)
 
 

@@ -1,12 +1,13 @@
-"""Rows against a baseline, paired by seed and image."""
+"""Rows against the best, and against one that was named beforehand."""
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy.stats import studentized_range
 
-from seedsweep.reporting.statistics.comparison import compare
-from seedsweep.reporting.statistics.paired_contrast import Scores, contrast
-from seedsweep.reporting.statistics.variance_components import crossed
+from seedsweep.reporting.statistics.comparison import compare_with_baseline, compare_with_best
+from seedsweep.reporting.statistics.holm import holm
+from seedsweep.reporting.statistics.pooled_spread import pooled_spreads
+from seedsweep.reporting.statistics.scores import Scores
 
 
 def scored(*accuracies, seeds=None):
@@ -15,169 +16,166 @@ def scored(*accuracies, seeds=None):
 
 
 def answered(correct):
-    """A row of which all answers are known; the seeds are 1, 2 and so on."""
-    return Scores({s: float(of.mean()) for s, of in enumerate(correct, 1)}, dict(enumerate(correct, 1)))
+    """A row of which all answers are known, shape (seeds, images)."""
+    return Scores({seed: float(of.mean()) for seed, of in enumerate(correct)}, dict(enumerate(correct)))
 
 
-def answers(accuracy, seeds=3, images=200, number=0):
-    return np.random.default_rng(number).random((seeds, images)) < accuracy
+def table_of(k, n=3, *, accuracy=0.99, spread=0.001, number=0):
+    """Equal rows: their accuracies are drawn from one normal distribution."""
+    rng = np.random.default_rng(number)
+    return {f"row {row}": scored(*rng.normal(accuracy, spread, n)) for row in range(k)}
 
 
 BEST, GOOD, BAD = (0.990, 0.992, 0.991), (0.989, 0.992, 0.989), (0.970, 0.973, 0.971)
+THREE = {"best": scored(*BEST), "good": scored(*GOOD), "bad": scored(*BAD)}
 
 
-def test_rows_are_paired_by_seed():
-    """The mean of the differences on common seeds, in whatever order they came; against scipy's paired t test."""
-    rows = {"a": scored(0.97, 0.98, 0.99, 0.5, seeds=[3, 1, 2, 9]), "b": scored(0.96, 0.99, 0.98, seeds=[1, 2, 3])}
-    found = compare(rows, "a").rows["b"]
-    expected = stats.ttest_rel([0.96, 0.99, 0.98], [0.98, 0.99, 0.97])
-    assert found.seeds == 3
-    assert found.difference == pytest.approx(-0.01 / 3)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval()))
-    assert found.noise == "seeds"
+def verdicts(found):
+    return {name: difference.verdict for name, difference in found.rows.items()}
 
 
-def test_rows_are_paired_by_image_where_answers_are_known():
-    """The difference of the two matrices, as numbers."""
-    one, other = answers(0.9, number=1), answers(0.95, number=2)
-    found = compare({"a": answered(one), "b": answered(other)}, "b").rows["a"]
-    expected = crossed(one.astype(int) - other.astype(int))
-    assert (found.difference, found.low, found.high, found.p) == pytest.approx(
-        (expected.mean, expected.low, expected.high, expected.p)
+def test_the_verdicts_in_words():
+    assert verdicts(compare_with_best(THREE)) == {"good": "not told apart", "bad": "worse"}
+    assert verdicts(compare_with_baseline(THREE, "bad")) == {"best": "better", "good": "better"}
+    assert compare_with_best(THREE).reference == "best"
+
+
+def test_a_row_is_worse_exactly_where_its_interval_excludes_zero():
+    """In 40 tables of rows that lie up to two points apart."""
+    found = []
+    for number in range(40):
+        steps = np.random.default_rng(number).uniform(0, 0.02, 6)
+        rows = {str(i): scored(*(0.99 - step + d for d in (-1e-3, 0, 2e-3))) for i, step in enumerate(steps)}
+        for comparison in (compare_with_best(rows), compare_with_baseline(rows, "0")):
+            for difference in comparison.rows.values():
+                excludes_zero = difference.low * difference.high > 0
+                found.append(excludes_zero)
+                assert excludes_zero == (difference.verdict in ("worse", "better"))
+    assert 0.1 < np.mean(found) < 0.9
+
+
+def test_the_interval_of_two_rows_is_student_s():
+    """With two rows left the studentized range is √2 · t."""
+    found = compare_with_best({"a": scored(*BEST), "b": scored(*GOOD)}).rows["b"]
+    named = compare_with_baseline({"a": scored(*BEST), "b": scored(*GOOD)}, "a").rows["b"]
+    assert (found.low, found.high) == pytest.approx((named.low, named.high), rel=0.01)
+
+
+def test_the_interval_allows_for_all_rows_that_are_left():
+    """Six equal rows of three seeds: half² = ½ · q²(6, 4 + 2) · (v + v) / 3."""
+    rows = {f"{row}": scored(*(0.99 + row * 1e-5 + d for d in (-1e-3, 0, 1e-3))) for row in range(6)}
+    found = compare_with_best(rows)
+    assert set(verdicts(found).values()) == {"not told apart"}
+    q = studentized_range.ppf(0.95, 6, 6)
+    variance = pooled_spreads(rows).rows["0"].variance
+    half = (found.rows["0"].high - found.rows["0"].low) / 2
+    assert half == pytest.approx(q * np.sqrt(variance / 3), rel=0.005)
+
+
+def test_rows_that_are_left_out_make_the_intervals_of_the_others_shorter():
+    """A row a little behind is worse once ten rows far behind have been left out, as in a table without them."""
+    far = {f"far {row}": scored(*(0.9 + d for d in (-1e-3, 0, 1e-3))) for row in range(10)}
+    near = table_of(6)
+    alone, among = compare_with_best(near), compare_with_best({**near, **far})
+    assert {name for name, verdict in verdicts(among).items() if verdict == "worse"} >= far.keys()
+    width = {name: among.rows[name].high - among.rows[name].low for name in alone.rows}
+    assert all(width[name] < 1.3 * (alone.rows[name].high - alone.rows[name].low) for name in width)
+
+
+def test_a_row_at_a_tenth_of_the_accuracy_has_collapsed():
+    """With two seeds, which differ by ten points; no interval is printed, because none is needed."""
+    found = compare_with_best({**table_of(5, n=2), "w16": scored(0.10, 0.20)}).rows["w16"]
+    assert (found.verdict, found.low, found.high) == ("collapsed", None, None)
+    assert found.value == pytest.approx(-0.84, abs=0.01)
+
+
+def test_one_collapsed_seed_is_no_collapsed_row():
+    rows = {**table_of(5), "unstable": scored(0.99, 0.10, 0.991)}
+    assert compare_with_best(rows).rows["unstable"].verdict == "not told apart"
+
+
+def test_no_interval_reaches_beyond_what_is_possible():
+    """No accuracy is above 100 %: the best has 99.19 %, and this row can be 0.81 points above it at most."""
+    found = compare_with_best({"best": scored(0.9919, 0.9918, 0.992), "t3": scored(0.8, 0.9, 0.99)}).rows["t3"]
+    assert (found.verdict, found.high) == ("not told apart", pytest.approx(1 - 0.9919, abs=1e-4))
+
+
+def test_one_seed_gets_no_verdict_and_is_not_the_best():
+    found = compare_with_best({**THREE, "lucky": scored(0.999)})
+    assert (found.reference, found.rows["lucky"].verdict) == ("best", "one seed")
+    assert found.rows["lucky"].value == pytest.approx(0.008)
+    assert found.rows["bad"] == compare_with_best(THREE).rows["bad"]
+
+
+def test_nothing_is_compared_without_two_seeds():
+    assert compare_with_best({}).reference is None
+    assert compare_with_best({"a": scored(0.9), "b": scored(0.8)}).rows == {}
+    assert compare_with_baseline({"a": scored(0.9), "b": scored(0.8, 0.7)}, "a").reference is None
+
+
+def test_the_best_is_one_of_the_candidates():
+    """A row of which only the lucky seeds finished is not one of them."""
+    rows = {**THREE, "survivors": scored(0.995, 0.9951, 0.9952)}
+    found = compare_with_best(rows, ["best", "good", "bad"])
+    assert found.reference == "best"
+    assert found.rows["survivors"].verdict in ("better", "not told apart")
+    assert compare_with_best(rows).reference == "survivors"
+
+
+def test_a_named_baseline_is_tested_with_holm_s_method():
+    """A row differs exactly where its adjusted p-value is below 0.05."""
+    rows = {str(i): scored(*(0.99 - i * 0.0008 + d for d in (-1e-3, 0, 1.5e-3))) for i in range(8)}
+    found = compare_with_baseline(rows, "0").rows
+    assert [difference.p_adjusted for difference in found.values()] == sorted(
+        (difference.p_adjusted for difference in found.values()), reverse=True
     )
-    assert found.difference == pytest.approx(one.mean() - other.mean())
-    assert found.noise == "seeds and images"
+    differs = [difference.verdict == "worse" for difference in found.values()]
+    assert differs == [difference.p_adjusted < 0.05 for difference in found.values()]
+    assert 0 < sum(differs) < len(differs)
 
 
-def test_the_baseline_is_the_best_row():
-    """Of equals the first; the data chose it."""
-    found = compare({"x": scored(0.9, 0.9), "y": scored(0.94, 0.96), "z": scored(0.95, 0.95)})
-    assert (found.baseline, found.chosen, list(found.rows)) == ("y", True, ["x", "z"])
+def test_a_later_look_is_stricter():
+    rows = {"a": scored(0.990, 0.991, 0.992), "b": scored(0.986, 0.987, 0.988)}
+    first, later = compare_with_best(rows), compare_with_best(rows, alpha=0.001)
+    assert (first.rows["b"].verdict, later.rows["b"].verdict) == ("worse", "not told apart")
 
 
-def test_a_row_that_nobody_has_is_no_baseline():
-    """Whoever asks for one is told."""
+def test_a_baseline_must_be_a_row():
     with pytest.raises(KeyError, match="q"):
-        compare({"x": scored(0.9)}, "q")
+        compare_with_baseline(THREE, "q")
 
 
-def test_a_named_baseline_makes_a_family_of_the_other_rows():
-    """Two comparisons: the smaller p-value counts twice."""
-    found = compare({"best": scored(*BEST), "good": scored(*GOOD), "bad": scored(*BAD)}, "best")
-    assert (found.chosen, found.family) == (False, 2)
-    assert found.rows["bad"].adjusted == pytest.approx(2 * found.rows["bad"].p)
-    assert found.rows["good"].adjusted == pytest.approx(found.rows["good"].p)
+def test_answers_to_single_images_widen_the_interval():
+    """By the noise of other images, and the row says that it counts."""
+    rng = np.random.default_rng(4)
+    easy = rng.normal(3, 2, 300)
+    correct = [rng.random((3, 300)) < 1 / (1 + np.exp(-(easy + rng.normal(0, 1, 300)))) for _ in range(2)]
+    known = compare_with_baseline({"a": answered(correct[0]), "b": answered(correct[1])}, "a").rows["b"]
+    unknown = compare_with_baseline({"a": Scores(answered(correct[0]).accuracies), "b": answered(correct[1])}, "a")
+    assert (known.counts_images, unknown.rows["b"].counts_images) == (True, False)
 
 
-def test_the_best_row_as_baseline_makes_a_family_of_all_pairs():
-    """Three pairs: the smaller p-value counts three times, the larger twice."""
-    found = compare({"best": scored(*BEST), "good": scored(*GOOD), "bad": scored(*BAD)})
-    assert found.family == 3
-    assert found.rows["bad"].adjusted == pytest.approx(3 * found.rows["bad"].p)
-    assert found.rows["good"].adjusted == pytest.approx(2 * found.rows["good"].p)
+def test_seeds_that_agree_to_the_last_image_give_no_interval():
+    """Without answers it is not known how far other seeds vary."""
+    found = compare_with_best({"a": scored(0.98, 0.98), "b": scored(0.97, 0.97)}).rows["b"]
+    assert (found.verdict, found.low, found.high) == ("not told apart", None, None)
 
 
-def test_rows_with_one_seed_make_no_family_larger():
-    """They cannot be compared with any, so no pair with them could have been looked at."""
-    rows = {"best": scored(*BEST), "bad": scored(*BAD), "once": scored(0.9)}
-    assert compare(rows).family == 1
-    assert compare(rows, "bad").family == 1
+def test_holm_s_method_by_hand():
+    """3 · 0.01; 2 · 0.03; 1 · 0.04, which may not be below the one before."""
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([None, 0.02, None, 0.5]) == [None, 0.04, None, 0.5]
+    assert holm([]) == []
 
 
-def test_what_cannot_be_told_apart_is_tied():
-    """And what can, is not."""
-    rows = compare({"best": scored(*BEST), "good": scored(*GOOD), "bad": scored(*BAD)}).rows
-    assert (rows["good"].verdict, rows["bad"].verdict) == ("tied", "worse")
-    assert compare({"best": scored(*BEST), "bad": scored(*BAD)}, "bad").rows["best"].verdict == "better"
-
-
-def test_what_is_significant_only_by_itself_is_unclear():
-    """Three equal steps of 0.01 ± 0.001: p is 0.0033, and of twenty-one comparisons 0.069."""
-    steps = [0.009, 0.010, 0.011]
-    rows = {f"row {number}": scored(*(0.9 - number * step for step in steps)) for number in range(7)}
-    found = compare(rows).rows["row 1"]
-    assert found.p == pytest.approx(0.00332, abs=1e-5)
-    assert (found.verdict, compare(rows, "row 0").rows["row 1"].verdict) == ("unclear", "worse")
-
-
-def test_one_common_seed_says_neither_tied_nor_different():
-    """A difference, and nothing about it."""
-    found = compare({"a": scored(0.99, 0.98), "b": scored(0.97, seeds=[2])}).rows["b"]
-    assert found.difference == pytest.approx(-0.01)
-    assert (found.seeds, found.verdict, found.noise, found.needed) == (1, None, None, None)
-    assert (found.low, found.high, found.p, found.adjusted) == (None, None, None, None)
-
-
-@pytest.mark.parametrize("other", [scored(0.97, seeds=[8]), Scores({})])
-def test_no_common_seed_is_no_difference(other):
-    """Other seeds, or none that finished."""
-    found = compare({"a": scored(0.99, 0.98), "b": other}).rows["b"]
-    assert (found.seeds, found.difference, found.verdict) == (0, None, None)
-
-
-def test_no_finished_trial_is_no_baseline():
-    """Of one row, or without rows."""
-    assert compare({}).baseline is None
-    found = compare({"a": Scores({})})
-    assert (found.baseline, found.rows) == (None, {})
-
-
-def knowing(row, *seeds):
-    """The same row, of which only the answers of some seeds are left."""
-    return Scores(row.accuracies, {seed: row.correct[seed] for seed in seeds})
-
-
-def test_a_seed_whose_answers_are_lost_is_left_out():
-    """Without the noise of the images a difference would look surer; another row is not concerned."""
-    rows = {name: answered(answers(0.9, number=number)) for number, name in enumerate("abc")}
-    found = compare({**rows, "b": knowing(rows["b"], 1, 3)}, "a").rows
-    assert (found["b"].noise, found["b"].seeds, found["c"].seeds) == ("seeds and images", 2, 3)
-    differences = [rows["b"].accuracies[seed] - rows["a"].accuracies[seed] for seed in (1, 3)]
-    assert found["b"].difference == pytest.approx(np.mean(differences))
-
-
-def test_too_few_answers_leave_seeds_as_the_only_noise():
-    """Those of one seed have no spread."""
-    rows = {name: answered(answers(0.9, number=number)) for number, name in enumerate("ab")}
-    found = compare({**rows, "b": knowing(rows["b"], 2)}, "a").rows["b"]
-    assert (found.noise, found.seeds) == ("seeds", 3)
-
-
-def test_survivors_are_not_the_best():
-    """Two of five seeds, the lucky ones: the best is looked for among the rows that have them all."""
-    rows = {"lucky": scored(0.995, 0.994), "good": scored(*[0.99, 0.98, 0.97, 0.98, 0.99]), "bad": scored(*[0.9] * 5)}
-    found = compare(rows)
-    assert found.baseline == "good"
-    assert (found.rows["lucky"].seeds, found.rows["bad"].seeds) == (2, 5)
-
-
-def test_many_rows_without_common_seeds_are_quickly_seen_to_be_alone():
-    """Each has its own two; every pair of them would be millions."""
-    rows = {str(number): scored(0.9, 0.8, seeds=[2 * number, 2 * number + 1]) for number in range(1000)}
-    assert compare(rows).rows["7"].seeds == 0
-
-
-def test_answers_to_other_images_are_not_paired():
-    """Vectors of other lengths are about other images."""
-    rows = {"a": answered(answers(0.9)), "b": answered(answers(0.9, images=100))}
-    assert compare(rows, "a").rows["b"].noise == "seeds"
-
-
-def test_the_seeds_needed_are_those_of_the_paired_differences():
-    """Differences with a mean of one standard deviation: 10 by the published tables."""
-    rows = {"a": scored(0.90, 0.90), "b": scored(0.91 - 0.01 / 2**0.5, 0.91 + 0.01 / 2**0.5)}
-    assert compare(rows, "a").rows["b"].needed.count == 10
-
-
-def test_the_same_answers_are_tied():
-    """Two settings that make no difference at all."""
-    same = answers(0.9)
-    found = compare({"a": answered(same), "b": answered(same.copy())}).rows["b"]
-    assert (found.difference, found.p, found.verdict, found.needed.more) == (0.0, 1.0, "tied", True)
-
-
-def test_sums_of_many_rows_do_not_overflow():
-    """Two hundred rows that are always right, more than a byte can count."""
-    row = answered(np.ones((2, 5), bool))
-    assert contrast([row] * 200, [], per=200).mean == 1.0
+def test_holm_s_method_against_its_definition():
+    """A hypothesis is rejected exactly when every smaller p-value passes its own threshold."""
+    p_values = np.random.default_rng(5).beta(0.3, 4, size=30)
+    rejected = [adjusted < 0.05 for adjusted in holm(p_values)]
+    expected = [False] * 30
+    for rank, place in enumerate(np.argsort(p_values)):
+        if p_values[place] * (30 - rank) >= 0.05:
+            break
+        expected[place] = True
+    assert rejected == expected
+    assert 0 < sum(expected) < 30

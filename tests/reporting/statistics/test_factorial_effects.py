@@ -4,11 +4,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy import stats
 
+from seedsweep.reporting.statistics.contrast import contrast, two_sided
 from seedsweep.reporting.statistics.factorial_effects import GridCell, factor_effects
-from seedsweep.reporting.statistics.paired_contrast import Scores
-from seedsweep.reporting.statistics.variance_components import crossed
+from seedsweep.reporting.statistics.pooled_spread import pooled_spreads
+from seedsweep.reporting.statistics.scores import Scores
 
 MODELS, OPTS = ("conv1", "conv3"), ("sgd", "adam", "rmsprop")
 
@@ -46,44 +46,26 @@ def test_an_interaction_is_what_both_are_worth_beyond_each_alone():
     assert [effect.value for effect in found] == pytest.approx([(0.02 + 0.04) / 2, (0.01 + 0.03) / 2, 0.02])
 
 
-def test_effects_are_tested_over_seeds():
-    """Against scipy's t test of the contrast of each seed."""
+def test_an_effect_is_a_weighted_sum_of_the_rows():
+    """Its interval and p-value are those of the contrast with the weights of the textbook."""
     rng = np.random.default_rng(0)
-    values = {place: rng.normal(0.9, 0.01, 5) for place in product(MODELS, OPTS[:2])}
-    cells = grid(lambda model, opt, seed: values[model, opt][seed], seeds=range(5), model=MODELS, opt=OPTS[:2])
-    main, _, interaction = factor_effects(cells).effects
-    a, b, c, d = values.values()
-    for effect, contrast in ((main, (c + d - a - b) / 2), (interaction, d - c - b + a)):
-        expected = stats.ttest_1samp(contrast, 0)
-        assert effect.value == pytest.approx(contrast.mean())
-        assert effect.p == pytest.approx(expected.pvalue)
-        assert (effect.low, effect.high) == pytest.approx(tuple(expected.confidence_interval()))
-        assert effect.noise == "seeds"
-
-
-def test_effects_are_tested_over_seeds_and_images_where_answers_are_known():
-    """Three factors; the contrast of answers, written out as means of arrays."""
-    rng = np.random.default_rng(1)
     answers = rng.random((2, 3, 2, 4, 50)) < 0.9  # three factors, seeds, images
-    cells = [
-        GridCell(
-            {"a": f"a{i}", "b": f"b{j}", "c": f"c{k}"},
-            Scores({s: float(answers[i, j, k, s].mean()) for s in range(4)}, dict(enumerate(answers[i, j, k]))),
-        )
+    rows = {
+        f"a{i} · b{j} · c{k}": Scores({s: float(answers[i, j, k, s].mean()) for s in range(4)}, dict(enumerate(of)))
         for i, j, k in np.ndindex(2, 3, 2)
-    ]
+        for of in [answers[i, j, k]]
+    }
+    cells = [GridCell(dict(zip("abc", name.split(" · "), strict=True)), scores) for name, scores in rows.items()]
     found = {effect.levels: effect for effect in factor_effects(cells).effects}
     assert len(found) == 1 + 2 + 1 + 2 + 1 + 2
-    numbers = answers.astype(int)
-    expected = {
-        ("b2",): (numbers[:, 2] - numbers[:, 0]).sum(axis=(0, 1)) / 4,
-        ("a1", "b2"): (numbers[1, 2] - numbers[1, 0] - numbers[0, 2] + numbers[0, 0]).sum(axis=0) / 2,
-    }
-    for levels, contrast in expected.items():
-        effect, whole = found[levels], crossed((contrast * 4).round().astype(int), per=4)
-        assert effect.value == pytest.approx(contrast.mean())
-        assert (effect.low, effect.high, effect.p) == pytest.approx((whole.low, whole.high, whole.p))
-        assert effect.noise == "seeds and images"
+    main = [((1 if "b2" in name else -1) / 4, name) for name in rows if "b1" not in name]
+    both = [((1 if ("b2" in name) == ("a1" in name) else -1) / 2, name) for name in rows if "b1" not in name]
+    for levels, terms in ((("b2",), main), (("a1", "b2"), both)):
+        effect, expected = found[levels], contrast(terms, rows, pooled_spreads(rows))
+        half = expected.half_width(two_sided(0.05))
+        assert (effect.value, effect.p) == (pytest.approx(expected.value), pytest.approx(expected.p))
+        assert (effect.low, effect.high) == pytest.approx((expected.value - half, expected.value + half))
+        assert effect.counts_images
 
 
 def test_effects_are_adjusted_together():
@@ -91,8 +73,8 @@ def test_effects_are_adjusted_together():
     rng = np.random.default_rng(2)
     cells = grid(lambda model, opt, seed: added(model, opt, seed) + rng.normal(0, 0.003), model=MODELS, opt=OPTS[:2])
     found = sorted(factor_effects(cells).effects, key=lambda effect: effect.p)
-    assert found[0].adjusted == pytest.approx(min(1, 3 * found[0].p))
-    assert found[1].adjusted == pytest.approx(max(found[0].adjusted, min(1, 2 * found[1].p)))
+    assert found[0].p_adjusted == pytest.approx(min(1, 3 * found[0].p))
+    assert found[1].p_adjusted == pytest.approx(max(found[0].p_adjusted, min(1, 2 * found[1].p)))
 
 
 def test_a_factor_with_one_level_is_left_out():
@@ -101,27 +83,9 @@ def test_a_factor_with_one_level_is_left_out():
     assert [effect.factors for effect in factor_effects(cells).effects] == [("model",)]
 
 
-def test_only_seeds_that_all_combinations_have_count():
-    """One combination lacks a seed, which then counts for no effect, also for those without that combination."""
-    *cells, last = grid(added, seeds=(1, 2, 3), model=MODELS, opt=OPTS)
-    beside = [
-        GridCell(cell.levels, Scores({**cell.scores.accuracies, 9: 0.1 * place})) for place, cell in enumerate(cells)
-    ]
-    found = factor_effects([*beside, last])
-    assert found == factor_effects([*cells, last])
-    assert found.seeds == (1, 2, 3)
-
-
-def test_one_seed_gives_effects_without_intervals():
-    """One seed says nothing about the spread."""
-    effect = factor_effects(grid(added, seeds=[1], model=MODELS, opt=OPTS)).effects[0]
-    assert effect.value == pytest.approx(0.02)
-    assert (effect.low, effect.high, effect.p, effect.adjusted, effect.noise) == (None, None, None, None, None)
-
-
 FULL = grid(added, model=MODELS, opt=OPTS)
 UNFINISHED = [GridCell(FULL[0].levels, Scores({})), *FULL[1:]]
-OTHER_SEEDS = [GridCell(FULL[0].levels, Scores({7: 0.9})), *FULL[1:]]
+ONE_SEED = [GridCell(FULL[0].levels, Scores({7: 0.9})), *FULL[1:]]
 BEYOND = grid(lambda *_: 0.9, a="12345", b="12345")
 
 
@@ -134,7 +98,7 @@ BEYOND = grid(lambda *_: 0.9, a="12345", b="12345")
         (BEYOND[:5] + BEYOND[5::5], "16 of 25 combinations are missing: 2 · 2, 2 · 3, 2 · 4 and 13 more"),
         ([*FULL, FULL[0]], "several rows have the same settings: conv1 · sgd"),
         ([*FULL[:-1], GridCell({"model": "conv3"}, FULL[-1].scores)], "not every row has a value for opt"),
-        (OTHER_SEEDS, "no seed has finished in all combinations"),
+        (ONE_SEED, "a combination has one seed only"),
         (FULL[:1], "no setting has two values"),
         ([], "no setting has two values"),
     ],
@@ -142,4 +106,4 @@ BEYOND = grid(lambda *_: 0.9, a="12345", b="12345")
 def test_what_is_no_full_grid_has_no_effects_but_a_reason(cells, reason):
     """In words, naming what is missing."""
     found = factor_effects(cells)
-    assert (found.reason, found.effects, found.seeds) == (reason, (), ())
+    assert (found.reason, found.effects) == (reason, ())

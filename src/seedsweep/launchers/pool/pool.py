@@ -35,16 +35,18 @@ def check_semaphores() -> None:
 
 
 @contextmanager
-def local_workers(slots: Sequence[WorkerSlot], shared: bytes, screen: ProgressDisplay) -> Iterator[list[ProcessWorker]]:
+def local_workers(
+    slots: Sequence[WorkerSlot], context: bytes, screen: ProgressDisplay
+) -> Iterator[list[ProcessWorker]]:
     """Give a worker for each slot; afterwards all of their processes are ended.
 
     Args:
         slots: where.
-        shared: a pickled `worker.LaunchContext`.
+        context: a pickled `worker_process.LaunchContext`.
         screen: shows what they log.
     """
     with LogRelay(screen.show) as relay:
-        workers = [ProcessWorker(slot, shared, relay) for slot in slots]
+        workers = [ProcessWorker(slot, context, relay) for slot in slots]
         try:
             yield workers
         finally:

@@ -16,13 +16,13 @@ from seedsweep.launchers import worker_process
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from seedsweep.launchers.hydra.job_result import JobOutcome
+    from seedsweep.launchers.hydra.job import JobResult
     from seedsweep.launchers.jobs import Job
     from seedsweep.launchers.log_relay import LogRelay
     from seedsweep.launchers.resources import WorkerSlot
 
-# How long a worker may be gone before its job is given up, when nothing came of it.
-_HUNG_UP_SECONDS = 2.0
+# How long a worker may be gone without a result before its job counts as lost.
+_LOST_AFTER_SECONDS = 2.0
 
 
 class ProcessWorker:
@@ -30,13 +30,13 @@ class ProcessWorker:
 
     Args:
         slot: where.
-        shared: a pickled `worker.LaunchContext`.
+        context: a pickled `worker_process.LaunchContext`.
         relay: what the process reports to.
     """
 
-    def __init__(self, slot: WorkerSlot, shared: bytes, relay: LogRelay) -> None:
+    def __init__(self, slot: WorkerSlot, context: bytes, relay: LogRelay) -> None:
         self.slot = slot
-        self._start = (slot.environment, shared, relay.address, relay.key)
+        self._start = (slot.environment, context, relay.address, relay.key)
         self._pool: ProcessPool | None = None
         self._relay = relay
         self._timeout: float | None = None
@@ -55,7 +55,7 @@ class ProcessWorker:
 
         Its time begins when the process takes it.
         """
-        self._timeout = job.policy.timeout
+        self._timeout = job.spec.timeout
         if self._pool is not None and not self._pool.active:
             self.stop()  # its process was ended while it had nothing to do
         if self._pool is None:
@@ -70,18 +70,18 @@ class ProcessWorker:
             )
         self._began = time.monotonic()
         with worker_process.block_sigint():
-            return self._pool.schedule(worker_process.run, args=(job.packed,), timeout=self._timeout)
+            return self._pool.schedule(worker_process.run, args=(job.pickled_config,), timeout=self._timeout)
 
     def is_lost(self) -> bool:
-        """Tell whether the process that took the job is gone, and nothing came of it for seconds.
+        """Tell whether the process that took the job is gone, without a result for seconds.
 
         Pebble says so by itself, unless the process ended with exit code 0.
         """
         came, went = self._relay.last_left(self.slot.name)
         # Who came before this pool was started is a predecessor, whose leaving is old news.
-        return came > self._started and went > self._began and time.monotonic() - went > _HUNG_UP_SECONDS
+        return came > self._started and went > self._began and time.monotonic() - went > _LOST_AFTER_SECONDS
 
-    def result(self, future: Future[bytes]) -> JobOutcome:
+    def result(self, future: Future[bytes]) -> JobResult:
         """Return the outcome of a job.
 
         Raises:
@@ -91,7 +91,7 @@ class ProcessWorker:
         error: TrialError = WorkerDied(_how_it_died(0))
         if future.done():
             try:
-                told: JobOutcome = cloudpickle.loads(future.result())
+                result: JobResult = cloudpickle.loads(future.result())
             except ProcessExpired as expired:
                 error = WorkerDied(_how_it_died(expired.exitcode))
             except TimeoutError:
@@ -99,7 +99,7 @@ class ProcessWorker:
             except Exception as lost:  # noqa: BLE001 - the pool itself broke; the sweep continues with a new one
                 error = WorkerDied(f"the worker process was lost: {lost!r}")
             else:
-                return told
+                return result
         self.stop()
         raise error
 

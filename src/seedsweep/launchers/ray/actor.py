@@ -15,38 +15,38 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+from omegaconf import read_write
 
-from seedsweep.launchers import log_relay, worker_process
-from seedsweep.launchers.hydra.packing import unpacked
-from seedsweep.launchers.job_inputs import carrying_of
+from seedsweep.launchers import log_relay
 from seedsweep.launchers.ray import directory_sync
 from seedsweep.launchers.ray.scratch_dir import job_directory, remove_abandoned
+from seedsweep.launchers.task_spec import spec_of
+from seedsweep.launchers.worker_process import JobRunner
 from seedsweep.trials.records import JOURNAL
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Mapping, Sequence
 
-    from omegaconf import DictConfig
+    from hydra.core.utils import JobReturn
 
-    from seedsweep.launchers.hydra.job_result import JobOutcome
     from seedsweep.launchers.ray.directory_sync import Change
 
-# How often a job's directory is looked at, how long records wait for company, and how long a listener waits for news.
+# Seconds: between two looks at a job's directory, that records wait for more, that the driver waits for an update.
 _LOOK_SECONDS, _TOGETHER_SECONDS, _PATIENCE_SECONDS = 0.5, 0.05, 10.0
 
 
 @dataclass(frozen=True)
 class WorkerUpdate:
-    """What a worker has to tell.
+    """What happened in a worker since its last update.
 
     Attributes:
-        number: counted from 1; what came before is to be taken first.
+        number: counted from 1.
         records: what was logged.
         changes: what has changed in the job's directory.
     """
@@ -57,7 +57,7 @@ class WorkerUpdate:
 
 
 @dataclass(frozen=True)
-class Carried:
+class InputFile:
     """A file that a job reads.
 
     Attributes:
@@ -79,17 +79,17 @@ class Assignment:
         config: pickled, composed and numbered.
         directory: its own, within its sweep's.
         sweep: the sweep's directory on the driver's machine.
-        proof: a file in it that is nowhere else.
-        before: what is in the job's directory already.
-        files: what the task calls a file that it reads → that file.
+        proof: a file in it, by which a worker knows that it sees this directory.
+        contents: of the job's directory so far.
+        files: the task's key of a file that it reads → that file.
     """
 
     config: bytes
     directory: str
     sweep: str
     proof: str
-    before: Sequence[Change]
-    files: Mapping[tuple[str, str | None], Carried]
+    contents: Sequence[Change]
+    files: Mapping[tuple[str, str | None], InputFile]
 
 
 class RayActor:
@@ -97,20 +97,20 @@ class RayActor:
 
     Args:
         environment: what must be set before anything that reads it is imported.
-        shared: a pickled `worker.LaunchContext`.
+        context: a pickled `worker_process.LaunchContext`.
     """
 
-    def __init__(self, environment: Mapping[str, str], shared: bytes) -> None:
+    def __init__(self, environment: Mapping[str, str], context: bytes) -> None:
         self._records: deque[logging.LogRecord] = deque()  # what is logged in other threads meanwhile is not lost
         self._lock = threading.Lock()
-        self._woken = threading.Event()
+        self._has_updates = threading.Event()
         self._number = 0
-        self._mirror: directory_sync.DirectorySync | None = None
+        self._sync: directory_sync.DirectorySync | None = None
         self._home: Path | None = None
-        self._unheard: deque[Change] = deque()
+        self._waiting_changes: deque[Change] = deque()
         self._checked: set[Path] = set()
         log_relay.report_to(self._log)
-        worker_process.enter(environment, shared)
+        self._runner = JobRunner(environment, context)
         remove_abandoned()
 
     def ready(self) -> int:
@@ -122,81 +122,75 @@ class RayActor:
         return cloudpickle.loads(question)()
 
     def run(self, job: Assignment) -> tuple[bytes, WorkerUpdate]:
-        """Run one job; what it came to, and the last news of it."""
-        with self._at_home(job) as home:
-
-            def load() -> DictConfig:
-                config: DictConfig = unpacked(job.config)
-                config.hydra.sweep.dir = str(home)
-                return config
-
-            result = worker_process.run_loaded(load, lambda told: _as_on_driver(told, home, Path(job.sweep)))
+        """Run one job; returns its pickled `JobResult`, and the last update."""
+        with self._working_directory(job) as home:
+            config = cloudpickle.loads(job.config)
+            config.hydra.sweep.dir = str(home)
+            result = self._runner.run(config, lambda returned: _rename_directory(returned, home, Path(job.sweep)))
             with self._lock:
                 last = self._take(looks=2)  # the second finds what was missed at the first
-                self._mirror = None
-                self._unheard.clear()
+                self._sync = None
+                self._waiting_changes.clear()
         return result, last
 
-    def news(self) -> WorkerUpdate:
-        """Return what is new, as soon as anything is, or after seconds."""
+    def next_update(self) -> WorkerUpdate:
+        """Return the next update as soon as there is something in it, or an empty one after seconds."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            if self._woken.wait(_LOOK_SECONDS):
+            if self._has_updates.wait(_LOOK_SECONDS):
                 time.sleep(_TOGETHER_SECONDS)
             with self._lock:
-                self._woken.clear()
+                self._has_updates.clear()
                 if (found := self._take()).records or found.changes or time.monotonic() > deadline:
                     return found
                 self._number -= 1
 
-    def hear(self, changes: Sequence[Change]) -> None:
-        """Take over what the jobs beside this one have written, as soon as it has begun."""
+    def receive_changes(self, changes: Sequence[Change]) -> None:
+        """Write down what the jobs that run beside this one have written, as soon as it has started."""
         with self._lock:
-            self._unheard += changes
+            self._waiting_changes += changes
             if self._home:
-                self._take_over(self._home)
+                self._apply_waiting(self._home)
 
     def stop(self) -> None:
         """Ask the job to stop, or end the process where it cannot."""
         log_relay.request_stop()
 
-    def _take_over(self, home: Path) -> None:
-        while self._unheard:
-            # What follows a change that was lost is worth nothing, and the other files are.
+    def _apply_waiting(self, home: Path) -> None:
+        while self._waiting_changes:
+            # A change after a lost one cannot be applied; those of other files can.
             with suppress(OSError, ValueError):
-                directory_sync.apply([self._unheard.popleft()], home)
+                directory_sync.apply([self._waiting_changes.popleft()], home)
 
     def _log(self, record: logging.LogRecord) -> None:
         self._records.append(record)
-        self._woken.set()
+        self._has_updates.set()
 
     def _take(self, looks: int = 1) -> WorkerUpdate:
-        changes = [change for _ in range(looks) for change in (self._mirror.changes() if self._mirror else ())]
+        changes = [change for _ in range(looks) for change in (self._sync.changes() if self._sync else ())]
         records = [self._records.popleft() for _ in range(len(self._records))]
         self._number += 1  # not before what may fail
         return WorkerUpdate(self._number, records, changes)
 
     @contextmanager
-    def _at_home(self, job: Assignment) -> Iterator[Path]:
-        """Give the job files to read, and the sweep's directory, or one that has what the driver's has."""
-        carrying_of(worker_process.task_function()).receive(
-            {told: self._copy(file) for told, file in job.files.items()}
-        )
+    def _working_directory(self, job: Assignment) -> Iterator[Path]:
+        """Provide the job's input files and the sweep's directory, or a copy of what it holds."""
+        spec_of(self._runner.task_function).receive_files({key: self._copy(file) for key, file in job.files.items()})
         if Path(job.proof).is_file() and os.access(job.sweep, os.W_OK):
             yield Path(job.sweep)
             return
         with job_directory() as home:
             own = home / job.directory
-            directory_sync.apply(job.before, own)
+            directory_sync.apply(job.contents, own)
             watching = directory_sync.DirectorySync(own, JOURNAL)
             watching.changes()  # the driver has it
             with self._lock:
-                self._mirror, self._home = watching, home
-                self._take_over(home)
+                self._sync, self._home = watching, home
+                self._apply_waiting(home)
             yield home
             self._home = None
 
-    def _copy(self, file: Carried) -> Path:
+    def _copy(self, file: InputFile) -> Path:
         """Return a file with that content: the driver's own, or the copy of all workers of this machine."""
         name = f"{file.sha256}{Path(file.path).suffix}"
         kept = Path(tempfile.gettempdir()) / f"seedsweep-{_user()}" / name
@@ -213,14 +207,17 @@ class RayActor:
         return kept
 
 
-def _as_on_driver(told: JobOutcome, home: Path, sweep: Path) -> JobOutcome:
-    """Say of a job's directory what it is called on the driver's machine."""
+def _rename_directory(returned: JobReturn, home: Path, sweep: Path) -> None:
+    """Give a job's directory in its result the path that it has on the driver's machine."""
 
-    def there(path: str | None) -> str | None:
-        inside = path is not None and Path(path).is_relative_to(home)
-        return str(sweep / Path(str(path)).relative_to(home)) if inside else path
+    def on_driver(path: str) -> str:
+        return str(sweep / Path(path).relative_to(home)) if Path(path).is_relative_to(home) else path
 
-    return replace(told, working_dir=there(told.working_dir), directory=there(told.directory))
+    returned.working_dir = on_driver(str(returned.working_dir))
+    config: Any = returned.hydra_cfg
+    with read_write(config.hydra):
+        config.hydra.sweep.dir = str(sweep)
+        config.hydra.runtime.output_dir = on_driver(config.hydra.runtime.output_dir)
 
 
 def _user() -> int | str:

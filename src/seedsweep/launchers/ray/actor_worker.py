@@ -1,7 +1,7 @@
 """A worker somewhere in a Ray cluster, as the driver sees it: one actor, replaced when it is lost.
 
 An actor and not a task a job: its process keeps TensorFlow, and the GPU that it was given. What a job writes on another
-machine the driver writes down here: no disk has to be shared, and what a lost machine has told is not lost.
+machine is sent to the driver and written here: no disk has to be shared, and what was sent is not lost with a machine.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError, RayError, RayTaskError, RuntimeEnvSetupError
 
 from seedsweep.errors import OutOfMemory, TimedOut, TrialError, UserError, WorkerDied
-from seedsweep.launchers.hydra.hydra_job import current_config
+from seedsweep.launchers.hydra.job import current_config
 from seedsweep.launchers.ray import directory_sync
 from seedsweep.launchers.ray.actor import Assignment, RayActor
 from seedsweep.launchers.ray.event_receiver import EventReceiver
-from seedsweep.launchers.ray.input_files import CarriedFiles
+from seedsweep.launchers.ray.input_files import InputFiles
 from seedsweep.trials.records import JOURNAL
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     from omegaconf import DictConfig
 
-    from seedsweep.launchers.hydra.job_result import JobOutcome
+    from seedsweep.launchers.hydra.job import JobResult
     from seedsweep.launchers.jobs import Job
     from seedsweep.launchers.progress import ProgressDisplay
     from seedsweep.launchers.ray.cluster import RayWorkerSlot
+    from seedsweep.launchers.task_spec import TaskSpec
 
 # How often a worker is started that ends before it is ready.
 _STARTS = 3
@@ -40,18 +41,18 @@ _STARTS = 3
 
 @contextmanager
 def ray_workers(
-    slots: Sequence[RayWorkerSlot], shared: bytes, screen: ProgressDisplay, task_function: object
+    slots: Sequence[RayWorkerSlot], context: bytes, screen: ProgressDisplay, task: TaskSpec
 ) -> Iterator[list[RayWorker]]:
     """Give a worker for each slot; afterwards all of their processes are ended.
 
     Args:
         slots: where.
-        shared: a pickled `worker.LaunchContext`.
+        context: a pickled `worker_process.LaunchContext`.
         screen: shows what they log.
-        task_function: what they run.
+        task: describes their jobs.
     """
-    reference = ray.put(shared)
-    with CarriedFiles(task_function) as files:
+    reference = ray.put(context)
+    with InputFiles(task) as files:
         workers = [RayWorker(slot, reference, screen, files) for slot in slots]
         try:
             yield workers
@@ -61,9 +62,9 @@ def ray_workers(
 
 
 def _actor_class(slot: RayWorkerSlot) -> Any:
-    """Return the actor's class, with threads beside the job's own for what is said meanwhile."""
+    """Return the actor's class, with threads beside the job's own for updates."""
     talking = ray.method(concurrency_group="talk")
-    methods = {name: talking(getattr(RayActor, name)) for name in ("news", "hear", "stop")}
+    methods = {name: talking(getattr(RayActor, name)) for name in ("next_update", "receive_changes", "stop")}
     kind = type("RayActor", (RayActor,), {**methods, "__module__": __name__})
     return ray.remote(**slot.needs.options(), concurrency_groups={"talk": 3}, max_restarts=0)(kind)
 
@@ -73,15 +74,15 @@ class RayWorker:
 
     Args:
         slot: what it takes of a node.
-        shared: reference of a pickled `worker.LaunchContext`.
+        context: reference of a pickled `worker_process.LaunchContext`.
         screen: shows what it logs.
         files: that jobs read.
     """
 
-    def __init__(self, slot: RayWorkerSlot, shared: Any, screen: ProgressDisplay, files: CarriedFiles) -> None:
+    def __init__(self, slot: RayWorkerSlot, context: Any, screen: ProgressDisplay, files: InputFiles) -> None:
         self.name = slot.name
         self._slot = slot
-        self._shared = shared
+        self._context = context
         self._screen = screen
         self._files = files
         self._actor: Any = None
@@ -100,7 +101,7 @@ class RayWorker:
         if self._ready is None and self._incoming.is_lost:
             self.stop()  # its process was ended while it had nothing to do
         if self._actor is None:
-            self._actor = _actor_class(self._slot).remote(dict(self._slot.environment), self._shared)
+            self._actor = _actor_class(self._slot).remote(dict(self._slot.environment), self._context)
             self._ready = self._actor.ready.remote().future()
         if self._ready is None or not self._ready.done():
             return self._ready
@@ -119,23 +120,23 @@ class RayWorker:
     def run(self, job: Job) -> Future[Any]:
         """Start a job."""
         directory, sweep = _directories(job.config)
-        self._timeout = job.policy.timeout
+        self._timeout = job.spec.timeout
         self._deadline = None if self._timeout is None else time.monotonic() + self._timeout
-        before = directory_sync.DirectorySync(directory, JOURNAL).changes()
+        contents = directory_sync.DirectorySync(directory, JOURNAL).changes()
         within = directory.relative_to(sweep).as_posix()
         # Not the job's own: what it has written since would be lost.
         others = (
             directory_sync.DirectorySync(sweep, JOURNAL, only_last=True, without=within)
-            if job.policy.watches_others
+            if job.spec.reads_peers
             else None
         )
         self._incoming.expect(directory, others)
         assignment = Assignment(
-            config=job.packed,
+            config=job.pickled_config,
             directory=within,
             sweep=str(sweep),
             proof=str(self._files.proof_in(sweep)),
-            before=before,
+            contents=contents,
             files=self._files.of(job.config),
         )
         future: Future[Any] = self._actor.run.remote(assignment).future()
@@ -145,7 +146,7 @@ class RayWorker:
         """Tell whether its job takes too long."""
         return self._deadline is not None and time.monotonic() > self._deadline
 
-    def result(self, future: Future[Any]) -> JobOutcome:
+    def result(self, future: Future[Any]) -> JobResult:
         """Return the outcome of a job.
 
         Raises:
@@ -156,17 +157,17 @@ class RayWorker:
         error: TrialError = TimedOut(f"took longer than timeout={self._timeout} s")
         if future.done():
             try:
-                result, last = future.result()
+                pickled, last = future.result()
                 self._incoming.take_last(last)
             except OutOfMemoryError as lost:
                 error = OutOfMemory(_first_line(lost))
             except RayError as lost:
                 error = WorkerDied(_how_it_died(lost))
             except TimeoutError:
-                error = WorkerDied("what it had to say was lost on the way")
+                error = WorkerDied("its last updates did not arrive")
             else:
-                told: JobOutcome = cloudpickle.loads(result)
-                return told
+                result: JobResult = cloudpickle.loads(pickled)
+                return result
         self.stop()
         raise error
 

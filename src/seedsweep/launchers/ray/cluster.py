@@ -14,10 +14,10 @@ import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import seedsweep
 from seedsweep.errors import UserError
 from seedsweep.launchers.resources import MEMORY_PER_WORKER, WorkerSlot, environment_of, usable_cores, usable_memory
 
@@ -249,5 +249,5 @@ def _signals_kept() -> Iterator[None]:
 
 def own_code() -> dict[str, Any]:
     """Return the runtime environment that brings this package to the nodes as it is here."""
-    package = Path(seedsweep.__file__).parent
+    package = Path(str(files("seedsweep")))
     return {"py_modules": [str(package), str(package.parent / "hydra_plugins")]}

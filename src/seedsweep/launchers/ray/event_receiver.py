@@ -1,4 +1,4 @@
-"""What Ray workers tell the driver, taken in: records are shown, and a job's directory is kept as it is on its node."""
+"""Receives a Ray worker's updates: log records are shown, and changes of its job's directory are written here."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from seedsweep.launchers.progress import ProgressDisplay
     from seedsweep.launchers.ray.actor import WorkerUpdate
 
-# How long news that was sent before a job's result may take to be here.
+# How long updates that were sent before a job's result may take to arrive.
 _LATE_SECONDS = 30.0
 
 
 class EventReceiver:
-    """Takes in what a worker tells, in its order, from a thread of its own.
+    """Receives the updates of a worker, in their order, in a thread of its own.
 
     Attributes:
         is_lost: whether the worker does not answer any more.
@@ -30,65 +30,65 @@ class EventReceiver:
 
     def __init__(self, screen: ProgressDisplay) -> None:
         self._screen = screen
-        self._taken = 0
+        self._last_number = 0
         self._changed = threading.Condition()
         self._directory: Path | None = None
         self._others: directory_sync.DirectorySync | None = None
-        self._trouble: OSError | ValueError | None = None
+        self._write_error: OSError | ValueError | None = None
         self._closed = False
         self.is_lost = False
 
     def listen_to(self, actor: Any) -> None:
-        """Take in what an actor tells from now on."""
+        """Receive the updates of an actor from now on."""
         threading.Thread(target=self._listen, args=(actor,), name="ray-worker", daemon=True).start()
 
     def expect(self, directory: Path, others: directory_sync.DirectorySync | None) -> None:
-        """Write what comes from now on to a job's directory."""
+        """Write the changes of the next updates to a job's directory."""
         with self._changed:
-            self._directory, self._others, self._trouble = directory, others, None
+            self._directory, self._others, self._write_error = directory, others, None
 
-    def take(self, news: WorkerUpdate, patience: float | None = None) -> None:
-        """Take in news, after all that were told before it.
+    def take(self, update: WorkerUpdate, patience: float | None = None) -> None:
+        """Process an update, after all updates before it.
 
         Args:
-            news: what a worker told.
-            patience: seconds to wait for what was told before; None: until it is here, or this is closed.
+            update: of a worker.
+            patience: seconds to wait for the updates before it; None: until they arrive, or this is closed.
 
         Raises:
-            TimeoutError: what was told before did not arrive.
+            TimeoutError: an update before it did not arrive.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._closed or self._taken == news.number - 1, patience):
+            if not self._changed.wait_for(lambda: self._closed or self._last_number == update.number - 1, patience):
                 raise TimeoutError
             if self._closed:
                 return
-            self._taken = news.number
+            self._last_number = update.number
             self._changed.notify_all()
             try:
                 # What follows something that could not be written would leave a gap.
-                if self._directory and not self._trouble:
-                    directory_sync.apply(news.changes, self._directory)
+                if self._directory and not self._write_error:
+                    directory_sync.apply(update.changes, self._directory)
             except (OSError, ValueError) as error:
-                self._trouble = error
-            for record in news.records:
+                self._write_error = error
+            for record in update.records:
                 self._screen.show(record)
 
-    def take_last(self, news: WorkerUpdate) -> None:
-        """Take in the last news of a job, after all that came before.
+    def take_last(self, update: WorkerUpdate) -> None:
+        """Process the last update of a job, after all before it.
 
         Raises:
-            WriteError: it cannot be written.
-            TimeoutError: what came before did not arrive.
+            WriteError: its changes cannot be written.
+            TimeoutError: an update before it did not arrive.
         """
-        self.take(news, _LATE_SECONDS)
-        if self._trouble:
+        self.take(update, _LATE_SECONDS)
+        if self._write_error:
             raise WriteError(
-                f"cannot write what a trial has told to {self._directory}: {self._trouble}",
+                f"cannot write a trial's files to {self._directory}: {self._write_error}",
                 "nothing is lost: free space or permission there, then run the same command again to resume",
             )
 
     def close(self) -> None:
-        """Take in nothing more."""
+        """Process no more updates."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -96,13 +96,13 @@ class EventReceiver:
     def _listen(self, actor: Any) -> None:
         while not self._closed:
             try:
-                news = ray.get(actor.news.remote())
+                update = ray.get(actor.next_update.remote())
             except (RayError, ConnectionError):
                 self.is_lost = True
                 return
-            # News from after a job's result can be here before the driver has taken the result.
-            self.take(news)
+            # An update from after a job's result can arrive before the driver has taken the result.
+            self.take(update)
             with self._changed:
                 others = self._others.changes() if self._others else []
             if others:
-                actor.hear.remote(others)
+                actor.receive_changes.remote(others)

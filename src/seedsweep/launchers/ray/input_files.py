@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import ray
 
-from seedsweep.launchers.job_inputs import carrying_of
-from seedsweep.launchers.ray.actor import Carried, sha256_of
+from seedsweep.launchers.ray.actor import InputFile, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,17 +16,19 @@ if TYPE_CHECKING:
 
     from omegaconf import DictConfig
 
+    from seedsweep.launchers.task_spec import TaskSpec
 
-class CarriedFiles:
+
+class InputFiles:
     """The files that a task's jobs read, each put into the object store once, and those by which workers see a disk.
 
     Args:
-        task_function: says which files its jobs read.
+        task: lists the files of a job.
     """
 
-    def __init__(self, task_function: object) -> None:
-        self._carrying = carrying_of(task_function)
-        self._known: dict[Path, Carried] = {}
+    def __init__(self, task: TaskSpec) -> None:
+        self._task = task
+        self._known: dict[Path, InputFile] = {}
         self._proofs: dict[Path, Path] = {}
 
     def __enter__(self) -> Self:
@@ -47,11 +48,11 @@ class CarriedFiles:
             self._proofs[directory].touch()
         return self._proofs[directory]
 
-    def of(self, config: DictConfig) -> Mapping[tuple[str, str | None], Carried]:
-        """Return the files that a config's job reads, by what the task calls them."""
-        return {told: self._carried(path) for told, path in self._carrying.files(config).items()}
+    def of(self, config: DictConfig) -> Mapping[tuple[str, str | None], InputFile]:
+        """Return the files that a config's job reads, by the task's keys."""
+        return {key: self._input_file(path) for key, path in self._task.files(config).items()}
 
-    def _carried(self, path: Path) -> Carried:
+    def _input_file(self, path: Path) -> InputFile:
         if path not in self._known:
-            self._known[path] = Carried(str(path), sha256_of(path), ray.put(path.read_bytes()))
+            self._known[path] = InputFile(str(path), sha256_of(path), ray.put(path.read_bytes()))
         return self._known[path]

@@ -32,13 +32,16 @@ _LABELS = 3.3  # inches that the names may take
 # Lanes inside a row, so that nothing hides anything: 1 is the distance between two rows.
 _REPORTED_LANE, _SEEDS_LANE = -0.26, 0.26
 _MEANS: dict[str | None, tuple[dict[str, Any], str]] = {
-    "tied": ({"marker": "o", "markerfacecolor": _BLUE}, "mean, tied with {}"),
-    "unclear": (
+    "best": ({"marker": "o", "markerfacecolor": _BLUE}, "mean, the best"),
+    "baseline": ({"marker": "o", "markerfacecolor": _BLUE}, "mean, the baseline"),
+    "not told apart": (
         {"marker": "o", "fillstyle": "right", "markerfacecolor": _BLUE, "markerfacecoloralt": "white"},
-        "mean, unclear whether it differs from {}",
+        "mean, not told apart from {}",
     ),
-    "better": ({"marker": "^", "markerfacecolor": _BLUE}, "mean, above {}"),
-    "worse": ({"marker": "o", "markerfacecolor": "white"}, "mean, below {}"),
+    "better": ({"marker": "^", "markerfacecolor": _BLUE}, "mean, better than {}"),
+    "worse": ({"marker": "o", "markerfacecolor": "white"}, "mean, worse than {}"),
+    "collapsed": ({"marker": "X", "markerfacecolor": "white"}, "mean, collapsed"),
+    "one seed": ({"marker": "s", "markerfacecolor": _BLUE}, "one seed, no verdict"),
     None: ({"marker": "s", "markerfacecolor": "white"}, "mean, not compared with {}"),
 }
 _SEED: dict[str, Any] = {"marker": ".", "color": "#000000", "markersize": 3.5, "linestyle": "none"}

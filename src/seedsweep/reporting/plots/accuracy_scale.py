@@ -30,8 +30,7 @@ class AccuracyRow:
         interval: the ends of the 95 % interval of the mean over seeds; None for one seed.
         wide: the ends of the wider interval, for new seeds and new images; None where it is not known.
         reported: what others reported for it, any number of values.
-        verdict: "tied" with the baseline, which that itself is, "worse", "better", or "unclear"; None where that is
-            not known.
+        verdict: see `reporting.statistics.comparison.Verdict`; None where the row is not compared.
     """
 
     label: str

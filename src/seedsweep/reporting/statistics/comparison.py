@@ -1,159 +1,235 @@
-"""Rows against a baseline: by how much they differ, and whether the difference can be told from noise.
+"""Rows against the best one, or against one that was named beforehand: by how much they differ, and the verdict.
 
-Not here: how one difference is estimated, see `paired_contrast`.
+Against the best, which the data chose, rows are left out one by one as in a model confidence set (Hansen, Lunde and
+Nason, "The model confidence set", Econometrica 79, 2011): with g rows left, an interval reaches as far as the
+studentized range of g means does, and the rows whose interval excludes 0 are worse; then with the rows that are left,
+until no row is excluded any more. Against a named row the same is done with Student's t and Holm's levels ("A simple
+sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979).
+
+The intervals are those of the last step, so that a row is called worse exactly where its interval excludes 0. How the
+procedure was chosen and how often it errs is in docs/statistics.md.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from dataclasses import dataclass
-from statistics import fmean
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from seedsweep.reporting.statistics.holm import holm, levels
-from seedsweep.reporting.statistics.paired_contrast import contrast
-from seedsweep.reporting.statistics.power import SeedsNeeded, seeds_needed
+from scipy.stats import studentized_range
+
+from seedsweep.reporting.statistics.contrast import contrast, two_sided
+from seedsweep.reporting.statistics.holm import holm
+from seedsweep.reporting.statistics.pooled_spread import pooled_spreads
+from seedsweep.reporting.statistics.resolution import Resolution, resolution_of
 from seedsweep.reporting.statistics.summary import SIGNIFICANT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from seedsweep.reporting.statistics.paired_contrast import Contrast, Noise, Scores
+    from seedsweep.reporting.statistics.contrast import Contrast
+    from seedsweep.reporting.statistics.scores import Scores
+
+Verdict = Literal["best", "baseline", "not told apart", "worse", "better", "collapsed", "one seed"]
+
+# A network that makes so many times as many mistakes as the best, over all its seeds together, has collapsed.
+_COLLAPSE = 100
+# The level of each table after the first of the same rows.
+LATER_LOOK = 0.015
 
 
-# "worse" and "better": significant, allowing for all comparisons. "unclear": significant only as if it were the one
-# comparison made. "tied": it cannot be told from noise, which does not say that there is no difference.
-Verdict = Literal["worse", "better", "unclear", "tied"]
+@dataclass(frozen=True)
+class Difference:
+    """One row against the reference; in fractions of 1.
+
+    Attributes:
+        value: its mean minus that of the reference.
+        low: lower end of its interval; None where there is none.
+        high: its upper end.
+        verdict: the result in words.
+        p_adjusted: two-sided p-value for all rows together (Holm); None against the best, and where it is not known.
+        counts_images: whether the interval is also about other test images; None where there is none.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    verdict: Verdict
+    p_adjusted: float | None = None
+    counts_images: bool | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row against the baseline, paired over their common seeds. Differences are fractions of 1.
-
-    Attributes:
-        seeds: number of seeds that it is made over, see `common_seeds`.
-        difference: mean of (row - baseline) over them; None when there is none.
-        low: lower end of the 95 % interval of this one difference; None when its spread is not known.
-        high: its upper end.
-        p: two-sided p-value of no difference, of this comparison by itself; None when it cannot be tested.
-        adjusted: the same, for all rows together (Holm).
-        verdict: the result in a word; None when it cannot be tested.
-        noise: what the interval and the p-value take for noise; None when there are none.
-        needed: paired seeds with which it would be worse or better; None when that is not known.
-    """
-
-    seeds: int
-    difference: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    adjusted: float | None
-    verdict: Verdict | None
-    noise: Noise | None
-    needed: SeedsNeeded | None
-
-
-@dataclass(frozen=True)
-class Comparisons:
     """All rows against one.
 
     Attributes:
-        baseline: its name; None when no row has a finished trial.
-        chosen: True when the baseline was chosen for having the highest mean.
-        family: number of comparisons that the adjusted p-values allow for.
-        rows: name → comparison, of the other rows in the given order.
+        reference: its name; None when no two rows can be compared.
+        is_best: whether it was taken because its mean is the highest.
+        alpha: the chance that some row is called worse, or better, that is not.
+        rows: name → difference, of the other rows.
+        resolution: which differences how many seeds can tell; None when no two rows can be compared.
     """
 
-    baseline: str | None
-    chosen: bool
-    family: int
-    rows: Mapping[str, Comparison]
+    reference: str | None
+    is_best: bool
+    alpha: float
+    rows: Mapping[str, Difference]
+    resolution: Resolution | None = None
 
 
-def compare(rows: Mapping[str, Scores], baseline: str | None = None) -> Comparisons:
-    """Compare each row with a baseline, on the seeds that both have.
-
-    P-values are adjusted after Holm ("A simple sequentially rejective multiple test procedure", Scandinavian
-    Journal of Statistics 6, 1979). With a baseline named beforehand the family is the comparisons with it. When
-    the baseline is the best row, the data chose it, and any pair could have been the one looked at: the family is
-    all k·(k - 1)/2 pairs of the k rows with two seeds or more. Only k - 1 of them are looked at, so the r-th
-    smallest p-value among these is multiplied by (family - r + 1). That is never smaller than the multiplier of
-    Holm's method over all pairs, so it is valid, and a little stricter.
-
-    The intervals are not adjusted: each is about its own difference. That of the best row's rivals is, after such
-    a choice, a little too favourable to the best row.
+def compare_with_best(
+    rows: Mapping[str, Scores], candidates: Collection[str] = (), alpha: float = SIGNIFICANT
+) -> Comparison:
+    """Compare each row with the best one.
 
     Args:
-        rows: name → what its trials reached.
-        baseline: the name of a row, chosen before the results were seen; by default the one with the
-            highest mean accuracy, the first of equals, among those that have the most seeds in common with another.
+        rows: name → scores, all on the same test images.
+        candidates: the rows that may be the best; by default all. Rows of one seed may not.
+        alpha: see `Comparison`.
+
+    Example:
+        >>> rows = {"a": Scores({1: 0.99, 2: 0.991}), "b": Scores({1: 0.90, 2: 0.902})}
+        >>> compare_with_best(rows).rows["b"].verdict
+        'worse'
+    """
+    tested = {name: scores for name, scores in rows.items() if scores.n > 1}
+    eligible = [name for name in tested if name in candidates] or list(tested)
+    if not eligible:
+        return Comparison(None, True, alpha, {})
+    best = max(eligible, key=lambda name: tested[name].mean)
+
+    def quantiles(left: int) -> Callable[[float], float]:
+        return lambda df: _studentized_range(alpha, left, df) ** 2 / 2
+
+    return _compare(rows, tested, best, quantiles, 2, is_best=True, alpha=alpha)
+
+
+def compare_with_baseline(rows: Mapping[str, Scores], baseline: str, alpha: float = SIGNIFICANT) -> Comparison:
+    """Compare each row with one that was chosen before the results were seen.
+
+    Args:
+        rows: name → scores, all on the same test images.
+        baseline: the name of a row.
+        alpha: see `Comparison`.
 
     Raises:
-        KeyError: for a baseline that is no row.
+        KeyError: there is no such row.
     """
-    chosen = baseline is None
-    name = _best(rows) if baseline is None else baseline
-    if name is None:
-        return Comparisons(None, chosen, 0, {})
-    reference = rows[name]
-    contrasts = {key: contrast([row], [reference]) for key, row in rows.items() if key != name}
-    if chosen:
-        able = sum(len(row.accuracies) >= 2 for row in rows.values())
-        family = able * (able - 1) // 2
-    else:
-        family = sum(len(found.by_seed) >= 2 for found in contrasts.values())
-    p_values = [found.p for found in contrasts.values()]
-    allowed = zip(contrasts.items(), holm(p_values, family), levels(p_values, family), strict=True)
-    compared = {key: _comparison(found, adjusted, level) for (key, found), adjusted, level in allowed}
-    return Comparisons(name, chosen, family, compared)
+    tested = {name: scores for name, scores in rows.items() if scores.n > 1}
+    if rows[baseline].n < 2:
+        return Comparison(None, False, alpha, {})
+
+    def quantiles(left: int) -> Callable[[float], float]:
+        return two_sided(alpha / left)
+
+    return _compare(rows, tested, baseline, quantiles, 1, is_best=False, alpha=alpha)
 
 
-def _best(rows: Mapping[str, Scores]) -> str | None:
-    """Return the row with the highest mean among those that can be compared best, else among all.
+def _compare(
+    rows: Mapping[str, Scores],
+    tested: dict[str, Scores],
+    reference: str,
+    quantiles: Callable[[int], Callable[[float], float]],
+    fewest: int,
+    *,
+    is_best: bool,
+    alpha: float,
+) -> Comparison:
+    """Compare rows with a reference.
 
-    A row of which only the lucky seeds survived would be set above those that have them all.
+    Args:
+        rows: all of them.
+        tested: those with two seeds or more, the reference among them.
+        reference: the name of one.
+        quantiles: the squared quantiles for a number of rows, or comparisons, that are left.
+        fewest: how many are left at least: two rows, or one comparison.
+        is_best: see `Comparison`.
+        alpha: see `Comparison`.
     """
-    means = {name: fmean(row.accuracies.values()) for name, row in rows.items() if row.accuracies}
-    shared = _most_shared(rows)
-    able = [name for name in means if shared.get(name) == max(shared.values(), default=0)]
-    return max(able or means, key=means.__getitem__, default=None)
+    spreads = pooled_spreads(tested)
+    contrasts = {name: contrast([(1, name), (-1, reference)], tested, spreads) for name in tested if name != reference}
+    count = sum(found.seed > 0 for found in contrasts.values()) + fewest - 1
+    different, left = _step_down(contrasts, quantiles, count, fewest)
+    p_values = {} if is_best else dict(zip(contrasts, holm([found.p for found in contrasts.values()]), strict=True))
+    differences = {}
+    for name, scores in rows.items():
+        if name == reference:
+            continue
+        if name not in tested:
+            differences[name] = Difference(scores.mean - rows[reference].mean, None, None, "one seed")
+        elif _has_collapsed(scores, rows[reference], len(tested)):
+            differences[name] = Difference(contrasts[name].value, None, None, "collapsed", p_values.get(name))
+        else:
+            differences[name] = _difference(
+                contrasts[name], rows[reference].mean, quantiles(left), p_values.get(name), name in different
+            )
+    resolution = resolution_of(tested, reference, spreads, contrasts, quantiles(max(count, fewest)))
+    return Comparison(reference, is_best, alpha, differences, resolution)
 
 
-def _most_shared(rows: Mapping[str, Scores]) -> dict[str, int]:
-    """Return how many seeds each row shares with the other row that shares most, of those that share two."""
-    alike = Counter(frozenset(row.accuracies) for row in rows.values() if len(row.accuracies) >= 2)
-    most = {
-        seeds: max((len(seeds & other) for other, count in alike.items() if other != seeds or count > 1), default=0)
-        for seeds in alike
-    }
-    shared = {name: most.get(frozenset(row.accuracies), 0) for name, row in rows.items()}
-    return {name: number for name, number in shared.items() if number >= 2}
+def _step_down(
+    contrasts: Mapping[str, Contrast], quantiles: Callable[[int], Callable[[float], float]], count: int, fewest: int
+) -> tuple[set[str], int]:
+    """Return the rows that differ from the reference, and how many are left.
+
+    Rows that are excluded stay so with fewer left, because their intervals only get shorter. So it makes no difference
+    that all of one step are left out together and not one by one.
+    """
+    left = max(count, fewest)
+    while True:
+        squared = quantiles(left)
+        different = {
+            name for name, found in contrasts.items() if found.seed and abs(found.value) > found.half_width(squared)
+        }
+        fewer = max(count - len(different), fewest)
+        if fewer == left:
+            return different, left
+        left = fewer
 
 
-def _comparison(found: Contrast, adjusted: float | None, level: float | None) -> Comparison:
-    low, high = found.interval
-    return Comparison(
-        seeds=len(found.by_seed),
-        difference=found.mean,
-        low=low,
-        high=high,
-        p=found.p,
-        adjusted=adjusted,
-        verdict=_verdict(found, adjusted),
-        noise=found.noise,
-        needed=_needed(found, level),
-    )
+def _difference(
+    found: Contrast,
+    reference: float,
+    squared: Callable[[float], float],
+    p: float | None,
+    differs: bool,
+) -> Difference:
+    if not found.seed:
+        return Difference(found.value, None, None, "not told apart", p)
+    half = found.half_width(squared)
+    # No accuracy is below 0 or above 1.
+    low, high = max(found.value - half, -reference), min(found.value + half, 1 - reference)
+    verdict: Verdict = "not told apart"
+    if differs:
+        verdict = "worse" if found.value < 0 else "better"
+    return Difference(found.value, low, high, verdict, p, found.image is not None)
 
 
-def _needed(found: Contrast, level: float | None) -> SeedsNeeded | None:
-    if found.mean is None or found.spread is None or level is None:
-        return None
-    return seeds_needed(found.mean, found.spread, level)
+def _has_collapsed(scores: Scores, reference: Scores, rows: int) -> bool:
+    """Tell whether a row's mistakes are out of all proportion to those of the reference.
+
+    A row with the same expected error e as the reference exceeds 2·e by a factor f in one seed with a chance of at
+    most 1 / (2·f), whatever its distribution (Markov's inequality), and independent seeds multiply: in none of `rows`
+    rows does the product reach 100 · rows with a chance of more than 1 in 100.
+    """
+    if scores.mean >= reference.mean:
+        return False
+    error = max(1 - reference.mean, 0.5 / (scores.images or 10_000))
+    factors = (max(1 - accuracy, 1e-12) / (2 * error) for accuracy in scores.accuracies.values())
+    return math.fsum(map(math.log, factors)) >= math.log(_COLLAPSE * rows)
 
 
-def _verdict(found: Contrast, adjusted: float | None) -> Verdict | None:
-    if adjusted is None or found.p is None or found.mean is None:
-        return None
-    if adjusted < SIGNIFICANT:
-        return "worse" if found.mean < 0 else "better"
-    return "unclear" if found.p < SIGNIFICANT else "tied"
+def _studentized_range(alpha: float, rows: int, df: float) -> float:
+    """Return the upper quantile of the range of so many means."""
+    if rows == 2:  # it is that of a difference
+        return math.sqrt(2 * two_sided(alpha)(df))
+    # Degrees of freedom are rounded to the safe side, so that many rows share few quantiles.
+    steps = 100 if df < 10 else 10
+    return _quantile(alpha, rows, df if math.isinf(df) else max(math.floor(steps * df) / steps, 1.0))
+
+
+@lru_cache(maxsize=4096)  # a fifth of a second each
+def _quantile(alpha: float, rows: int, df: float) -> float:
+    return float(studentized_range.ppf(1 - alpha, rows, df))

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, islice, product
 from typing import TYPE_CHECKING
 
+from seedsweep.reporting.statistics.contrast import contrast, two_sided
 from seedsweep.reporting.statistics.holm import holm
-from seedsweep.reporting.statistics.paired_contrast import common_seeds, contrast
+from seedsweep.reporting.statistics.pooled_spread import pooled_spreads
+from seedsweep.reporting.statistics.summary import SIGNIFICANT
 from seedsweep.trials.variants import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from seedsweep.reporting.statistics.paired_contrast import Contrast, Noise, Scores
+    from seedsweep.reporting.statistics.contrast import Contrast
+    from seedsweep.reporting.statistics.scores import Scores
 
 # How many combinations a reason names.
 _NAMED = 3
@@ -60,8 +63,8 @@ class Effect:
         low: lower end of the 95 % interval of this one effect; None when its spread is not known.
         high: its upper end.
         p: two-sided p-value of no effect, of this effect by itself; None when it cannot be tested.
-        adjusted: the same, for all effects together (Holm).
-        noise: what the interval and the p-value take for noise; None when there are none.
+        p_adjusted: the same, for all effects together (Holm).
+        counts_images: whether the interval is also about other test images; None where there is none.
     """
 
     factors: tuple[str, ...]
@@ -71,8 +74,8 @@ class Effect:
     low: float | None
     high: float | None
     p: float | None
-    adjusted: float | None
-    noise: Noise | None
+    p_adjusted: float | None
+    counts_images: bool | None
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,10 @@ class Effects:
     """The effects of a grid.
 
     Attributes:
-        seeds: the seeds that all combinations are compared over, ascending.
         effects: main effects in the order of the factors and levels, then interactions.
         reason: why there are no effects, in words; empty when there are.
     """
 
-    seeds: tuple[int, ...]
     effects: tuple[Effect, ...]
     reason: str
 
@@ -93,30 +94,29 @@ class Effects:
 def factor_effects(cells: Sequence[GridCell]) -> Effects:
     """Return all main effects and two-way interactions of a full grid.
 
-    Each is a contrast of rows, paired by seed and image: see `paired_contrast`. Averages weigh all combinations
-    equally, and only seeds count that all of them have. Source: Montgomery, "Design and Analysis of Experiments",
-    chapters 5 and 6.
+    Each is a contrast of rows, see `contrast`. Averages weigh all combinations equally. Source: Montgomery, "Design and
+    Analysis of Experiments", chapters 5 and 6.
 
     Args:
         cells: the rows. Factors and levels have the order in which they first appear; the first level of a
             factor is its reference. Factors with one level are left out.
 
     Returns:
-        No effects but a reason when a combination is missing, stands twice, or has no seed in common with the rest.
+        No effects but a reason when a combination is missing, stands twice, or has one seed only.
     """
     levels = _levels(cells)
     finished = [cell for cell in cells if cell.scores.accuracies]
     if reason := _not_a_grid(cells, finished, levels):
-        return Effects((), (), reason)
-    seeds, _ = common_seeds([cell.scores for cell in finished])
-    if not seeds:
-        return Effects((), (), "no seed has finished in all combinations")
-    grid = {_place(cell, levels): _only(cell.scores, seeds) for cell in finished}
+        return Effects((), reason)
+    if any(cell.scores.n < 2 for cell in finished):
+        return Effects((), "a combination has one seed only")
+    grid = {SEPARATOR.join(_place(cell, levels)): cell.scores for cell in finished}
+    spreads = pooled_spreads(grid)
     changes = [change for size in (1, 2) for factors in combinations(levels, size) for change in _of(factors, levels)]
-    contrasts = [_contrast(grid, levels, change) for change in changes]
-    adjusted = holm([found.p for found in contrasts])
-    effects = [_effect(levels, *parts) for parts in zip(changes, contrasts, adjusted, strict=True)]
-    return Effects(tuple(seeds), tuple(effects), "")
+    contrasts = [contrast(_terms(levels, change), grid, spreads) for change in changes]
+    p_values = [found.p for found in contrasts]
+    parts = zip(changes, contrasts, p_values, holm(p_values), strict=True)
+    return Effects(tuple(_effect(levels, *part) for part in parts), "")
 
 
 def _levels(cells: Sequence[GridCell]) -> _Levels:
@@ -130,10 +130,6 @@ def _levels(cells: Sequence[GridCell]) -> _Levels:
 
 def _place(cell: GridCell, levels: _Levels) -> _Place:
     return tuple(cell.levels[factor] for factor in levels)
-
-
-def _only(scores: Scores, seeds: Sequence[int]) -> Scores:
-    return replace(scores, accuracies={seed: scores.accuracies[seed] for seed in seeds})
 
 
 def _not_a_grid(cells: Sequence[GridCell], finished: Sequence[GridCell], levels: _Levels) -> str:
@@ -167,30 +163,30 @@ def _of(factors: tuple[str, ...], levels: _Levels) -> Iterator[_Change]:
         yield dict(zip(factors, chosen, strict=True))
 
 
-def _contrast(grid: Mapping[_Place, Scores], levels: _Levels, change: _Change) -> Contrast:
-    """Return the effect of a change, averaged over the combinations of the factors that do not change."""
-    rows: tuple[list[Scores], list[Scores]] = ([], [])
+def _terms(levels: _Levels, change: _Change) -> list[tuple[float, str]]:
+    """Return weight and name of each combination in a change's effect, averaged over the factors that do not change."""
     choices = [(change[factor], of[0]) if factor in change else of for factor, of in levels.items()]
-    for place in product(*choices):
+    places = list(product(*choices))
+    size = 2 ** len(change) / len(places)
+    terms = []
+    for place in places:
         unchanged = sum(
             factor in change and level != change[factor] for factor, level in zip(levels, place, strict=True)
         )
-        rows[unchanged % 2].append(grid[place])
-    return contrast(*rows, per=2 * len(rows[0]) // 2 ** len(change))
+        terms.append((size * (-1) ** unchanged, SEPARATOR.join(place)))
+    return terms
 
 
-def _effect(levels: _Levels, change: _Change, found: Contrast, adjusted: float | None) -> Effect:
-    low, high = found.interval
-    value = found.mean
-    assert value is not None  # there is a common seed
+def _effect(levels: _Levels, change: _Change, found: Contrast, p: float | None, p_adjusted: float | None) -> Effect:
+    half = found.half_width(two_sided(SIGNIFICANT)) if found.seed else None
     return Effect(
         factors=tuple(change),
         levels=tuple(change.values()),
         references=tuple(levels[factor][0] for factor in change),
-        value=value,
-        low=low,
-        high=high,
-        p=found.p,
-        adjusted=adjusted,
-        noise=found.noise,
+        value=found.value,
+        low=None if half is None else found.value - half,
+        high=None if half is None else found.value + half,
+        p=p,
+        p_adjusted=p_adjusted,
+        counts_images=None if half is None else found.image is not None,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,6 @@ class Estimate:
         error: its standard error.
         low: lower end of its 95 % interval; None when the values have no spread from which to make one.
         high: its upper end; None likewise.
-        p: two-sided p-value of a true mean of 0; None when there is nothing to test it with.
     """
 
     n_seeds: int
@@ -58,7 +57,6 @@ class Estimate:
     error: float
     low: float | None
     high: float | None
-    p: float | None
 
 
 def sample_std(values: Sequence[float]) -> float:
@@ -114,35 +112,6 @@ def prediction_interval(values: Sequence[float]) -> tuple[float, float] | None:
         return None
     mean, half = fmean(values), _t_quantile(n - 1) * sample_std(values) * math.sqrt(1 + 1 / n)
     return mean - half, mean + half
-
-
-def over_seeds(values: Sequence[float]) -> Estimate | None:
-    """Return the mean of paired differences, with Student's t interval and test over seeds.
-
-    Accuracies are counts over images, so that few seeds can have equal differences by chance. Then the spread
-    is not zero but unknown: there is no interval, and no p-value unless the difference is 0 too (p = 1).
-
-    Args:
-        values: one difference, or another contrast of accuracies, a seed.
-
-    Returns:
-        None for fewer than two values.
-    """
-    n = len(values)
-    if n < 2:
-        return None
-    mean, error = fmean(values), sample_std(values) / math.sqrt(n)
-    if _none(values):
-        return Estimate(n, None, 0.0, 0.0, 0.0, 0.0, 1.0)
-    if sample_std(values) < NO_SPREAD:
-        return Estimate(n, None, mean, 0.0, None, None, None)
-    half = _t_quantile(n - 1) * error
-    p = 2 * float(stdtr(n - 1, -abs(mean) / error))
-    return Estimate(n, None, mean, error, mean - half, mean + half, p)
-
-
-def _none(differences: Sequence[float]) -> bool:
-    return all(abs(difference) < NO_SPREAD for difference in differences)
 
 
 def _t_quantile(df: int) -> float:

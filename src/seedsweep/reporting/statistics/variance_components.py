@@ -37,16 +37,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 from seedsweep.reporting.statistics.summary import CONFIDENCE, Estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# P-values are at least this, so that they have a logarithm, and known to this many parts of themselves.
-_TINY = 1e-100
-_EXACT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -80,37 +76,6 @@ class VarianceComponents:
         return max(seed, floor) + float(stdtrit(m - 1, alpha / 2)) ** 2 * self.image
 
 
-def crossed(values: NDArray[Any], per: int = 1) -> Estimate | None:
-    """Return the mean of a matrix, with an interval and a test for NEW seeds and NEW images together.
-
-    Args:
-        values: see `analyse`.
-        per: see `estimate`.
-
-    Returns:
-        None for fewer than two seeds or images: a spread over one is unknown.
-    """
-    parts = analyse(values)
-    return estimate(parts, per) if parts else None
-
-
-def estimate(parts: VarianceComponents, per: int = 1) -> Estimate:
-    """Return a mean with its interval and its test, from its parts.
-
-    Where all values are equal, the interval has width 0 and p is 1 or, when they are not 0, 0: that tells what was
-    seen. Two rows with the same answers to all images are not known to be the same on other images.
-
-    Args:
-        parts: of the variance of the mean.
-        per: what to divide the mean by, so that a mean over several rows is given by their sum.
-    """
-    n, m = parts.shape
-    half = math.sqrt(parts.squared_margin(1 - CONFIDENCE))
-    error = math.sqrt(parts.variance)
-    low, high = (parts.mean - half) / per, (parts.mean + half) / per
-    return Estimate(n, m, parts.mean / per, error / per, low, high, _p_value(parts))
-
-
 def crossed_accuracy(correct: NDArray[np.bool_]) -> Estimate | None:
     """Return the accuracy of one row, with an interval for NEW seeds and NEW images together.
 
@@ -128,7 +93,7 @@ def crossed_accuracy(correct: NDArray[np.bool_]) -> Estimate | None:
         correct: shape (seeds, images): whether the image was classified correctly.
 
     Returns:
-        None for fewer than two seeds or images. It has no p-value.
+        None for fewer than two seeds or images.
     """
     parts, alpha = analyse(correct), 1 - CONFIDENCE
     if parts is None:
@@ -141,7 +106,7 @@ def crossed_accuracy(correct: NDArray[np.bool_]) -> Estimate | None:
     half = math.sqrt(ratio * binomial + ratio**2 / 4) / (1 + ratio)
     # Rounding alone could take the ends past the bounds, or past the mean where all answers are right.
     low, high = max(min(centre - half, mean), 0.0), min(max(centre + half, mean), 1.0)
-    return Estimate(n, m, mean, math.sqrt(parts.variance), low, high, None)
+    return Estimate(n, m, mean, math.sqrt(parts.variance), low, high)
 
 
 def analyse(values: NDArray[Any]) -> VarianceComponents | None:
@@ -182,24 +147,3 @@ def _sum_of_squares(values: NDArray[Any]) -> int:
     if values.dtype.kind == "b":
         return int(np.count_nonzero(values))
     return int(np.einsum("ij,ij->", values, values, dtype=np.int64))
-
-
-def _p_value(parts: VarianceComponents) -> float:
-    """Return the alpha at which the margin just reaches from the mean to 0."""
-    squared = parts.mean**2
-    if not parts.mean:
-        return 1.0
-    if not parts.variance:
-        return 0.0
-    n, m = parts.shape
-    # Between what the fewest and the most degrees of freedom would give for the whole variance.
-    ratio = -math.sqrt(squared / parts.variance)
-    bounds = [2 * float(stdtr(df, ratio)) for df in (min(n, m) - 1, (n - 1) * (m - 1))]
-    high, low = (math.log(max(bound, _TINY)) for bound in bounds)
-    while high - low > _EXACT:
-        middle = (low + high) / 2
-        if parts.squared_margin(math.exp(middle)) > squared:
-            low = middle
-        else:
-            high = middle
-    return math.exp(high)

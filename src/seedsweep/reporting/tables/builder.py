@@ -9,13 +9,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seedsweep.errors import UserError, did_you_mean
-from seedsweep.reporting.statistics.comparison import Comparisons, compare
+from seedsweep.reporting.statistics.comparison import (
+    LATER_LOOK,
+    Comparison,
+    compare_with_baseline,
+    compare_with_best,
+)
 from seedsweep.reporting.statistics.factorial_effects import Effects, GridCell, factor_effects
-from seedsweep.reporting.statistics.paired_contrast import Scores
+from seedsweep.reporting.statistics.scores import Scores
+from seedsweep.reporting.statistics.summary import SIGNIFICANT
 from seedsweep.reporting.tables import footnotes
+from seedsweep.reporting.tables.heading import heading
 from seedsweep.reporting.tables.row import VariantTrials, row_of
 from seedsweep.reporting.tables.search_ranking import is_suggestion, ranking_of
 from seedsweep.reporting.tables.table import Table
+from seedsweep.reporting.tables.verdict_sentence import verdict_sentence
 from seedsweep.trials.variants import VariantKey, variants_of
 
 if TYPE_CHECKING:
@@ -50,33 +58,44 @@ def table_of(sweep: SweepRecord, correct: Correct | None = None, baseline: str |
     # Equal accuracies stand in the order of their names, so that the same sweep gives the same table.
     variants = sorted(in_order, key=lambda variant: (-variant.accuracy, variant.name))
     scores = {variant.key: _scores(variant, correct) for variant in variants}
-    compared = _compared(variants, scores, baseline)
+    compared = _compared(variants, scores, baseline, SIGNIFICANT if sweep.look == 1 else LATER_LOOK)
     rows = [row_of(variant, scores[variant.key], compared) for variant in variants]
     ranking = ranking_of(sweep)
     table = Table(
         title=sweep.name,
-        heading=footnotes.heading(sweep, ranking),
+        verdict=verdict_sentence(rows),
+        heading=heading(sweep, ranking),
         rows=tuple(rows),
-        baseline=next((row.variant for row in rows if row.is_baseline), None),
-        baseline_is_best=compared.chosen,
-        family=compared.family,
+        reference=next((row.variant for row in rows if row.verdict in ("best", "baseline")), None),
+        reference_is_best=compared.is_best,
+        alpha=compared.alpha,
+        look=sweep.look,
+        resolution=compared.resolution,
         effects=_effects(in_order, scores),
         footnotes=(),
+        explanation="",
         ranking=ranking,
     )
-    return replace(table, footnotes=footnotes.footnotes(table, sweep))
+    return replace(table, footnotes=footnotes.footnotes(table, sweep), explanation=footnotes.explanation(table))
 
 
-def _compared(variants: Sequence[VariantTrials], scores: Mapping[str, Scores], baseline: str | None) -> Comparisons:
-    """Compare the variants that were tested on the same images as the baseline: others say nothing of each other."""
+def _compared(
+    variants: Sequence[VariantTrials], scores: Mapping[str, Scores], baseline: str | None, alpha: float
+) -> Comparison:
+    """Compare the variants that were tested on the same images as the reference."""
     named = _named(baseline, variants) if baseline else None
+    able = [variant for variant in variants if scores[variant.key].accuracies]
     # Of several sets of images, that of the best variant which can be compared with another.
-    for images in dict.fromkeys(v.images for v in variants if v.key == named or (named is None and v.finished)):
-        found = compare({v.key: scores[v.key] for v in variants if v.images == images}, named)
-        # Without a difference over seeds nothing was compared, and no row is shown as better than another.
-        if any(one.difference is not None and one.seeds >= 2 for one in found.rows.values()):
+    for images in dict.fromkeys(v.images for v in able if named in (None, v.key)):
+        rows = {v.key: scores[v.key] for v in able if v.images == images}
+        if named:
+            found = compare_with_baseline(rows, named, alpha)
+        else:
+            complete = [v.key for v in able if len(v.finished) == len(v.trials)]
+            found = compare_with_best(rows, complete, alpha)
+        if found.rows:
             return found
-    return Comparisons(None, named is None, 0, {})
+    return Comparison(None, named is None, alpha, {})
 
 
 def _variants(trials: Sequence[TrialRecord], sweep: SweepRecord) -> list[VariantTrials]:
@@ -111,13 +130,13 @@ def _effects(variants: Sequence[VariantTrials], scores: Mapping[str, Scores]) ->
     """Return what changing one setting is worth; of one setting alone, its rows say it already."""
     factors = {factor for variant in variants for factor in variant.levels}
     if len(factors) < 2 or any(variant.trials[0].tags.get("row") for variant in variants):
-        return Effects((), (), "no grid of two settings or more")
+        return Effects((), "no grid of two settings or more")
     if any(variant.is_selected for variant in variants):
-        return Effects((), (), "in some combinations trials were stopped for being worse than others")
+        return Effects((), "in some combinations trials were stopped for being worse than others")
     if len({variant.images for variant in variants}) > 1:
-        return Effects((), (), "not all variants were tested on the same images")
+        return Effects((), "not all variants were tested on the same images")
     if len(variants) > _LARGEST_GRID:
-        return Effects((), (), f"more than {_LARGEST_GRID} combinations")
+        return Effects((), f"more than {_LARGEST_GRID} combinations")
     return factor_effects([GridCell(variant.levels, scores[variant.key]) for variant in variants])
 
 

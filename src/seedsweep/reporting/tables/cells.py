@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedsweep.reporting.tables.footnotes import score, short
+from seedsweep.reporting.tables.heading import score, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seedsweep.reporting.statistics.comparison import Comparison
+    from seedsweep.reporting.statistics.comparison import Difference
     from seedsweep.reporting.statistics.factorial_effects import Effect
     from seedsweep.reporting.statistics.summary import Summary
     from seedsweep.reporting.tables.row import Reported, Row
@@ -18,16 +18,29 @@ if TYPE_CHECKING:
 
 MISSING = "–"
 # Columns of texts; all others hold numbers.
-TEXTS = ("Variant", "Change", "Note", "Values")
+TEXTS = ("Variant", "Verdict", "Change", "Note", "Values")
+# What the compact table leaves out; the CSV and JSON tables have all of it.
+_ONLY_FULL = ("95 % CI", "… with new images", "p (Holm)", "Validation accuracy, %", "Note")
+# These stand always, so that tables of one kind look alike.
+_ALWAYS = ("Variant", "Test accuracy, %", "Verdict", "Parameters", "Seconds")
 
 
-def columns(table: Table) -> list[dict[str, str]]:
-    """Return each row's cells by column. Empty columns are omitted."""
+def columns(table: Table, *, full: bool = False) -> list[dict[str, str]]:
+    """Return each row's cells by column. Empty columns are omitted.
+
+    Args:
+        table: the table.
+        full: whether to add each row's own intervals, p-values, validation accuracy, number of seeds and notes.
+    """
     rows = [_row(row, table) for row in table.rows]
-    # These stand always, so that tables of one kind look alike.
-    kept = {"Variant", "n", "Test accuracy, %", "Validation accuracy, %", "Parameters", "Seconds"}
-    told = {name for row in rows for name, cell in row.items() if cell not in ("", MISSING)} | kept
-    return [{name: cell for name, cell in row.items() if name in told} for row in rows]
+    used = {name for row in rows for name, cell in row.items() if cell not in ("", MISSING)}
+    left_out = set() if full else {*_ONLY_FULL}
+    if not full and len({len(row.seeds) for row in table.rows}) == 1:
+        left_out.add("n")
+    if all(row.settings.get("data.validation") == "test" for row in table.rows):
+        left_out.add("Validation accuracy, %")
+    kept = (used | {*_ALWAYS}) - left_out
+    return [{name: cell for name, cell in row.items() if name in kept} for row in rows]
 
 
 def effect_columns(effects: Sequence[Effect]) -> list[dict[str, str]]:
@@ -37,7 +50,7 @@ def effect_columns(effects: Sequence[Effect]) -> list[dict[str, str]]:
             "Change": " and ".join(map(_change, effect.factors, effect.references, effect.levels)),
             "Worth, points": _signed(effect.value),
             "95 % CI": _points(effect.low, effect.high),
-            "p (Holm)": _p(effect.adjusted),
+            "p (Holm)": _p(effect.p_adjusted),
         }
         for effect in effects
     ]
@@ -66,22 +79,22 @@ def _change(factor: str, reference: str, level: str) -> str:
 
 
 def _row(row: Row, table: Table) -> dict[str, str]:
-    base = "best" if table.baseline_is_best else "baseline"
-    against = row.against
+    difference = "Behind the best, points" if table.reference_is_best else "Against the baseline, points"
+    unfinished = "" if row.test else row.unfinished.partition(":")[0]
     return {
         "Variant": row.variant,
         "n": str(len(row.seeds)),
         "Test accuracy, %": _spread(row.test),
         "95 % CI": _percents(row.test.low, row.test.high) if row.test else MISSING,
         "… with new images": _percents(row.new_images.low, row.new_images.high) if row.new_images else MISSING,
-        f"Against the {base}": base if row.is_baseline else _against(against),
-        "p (Holm)": _p(against.adjusted) if against else MISSING,
-        "Seeds needed": str(against.needed) if against and against.needed else MISSING,
+        difference: _difference(row.against, sign=-1 if table.reference_is_best else 1),
+        "Verdict": row.verdict or unfinished or MISSING,
+        "p (Holm)": _p(row.against.p_adjusted) if row.against else MISSING,
         "Reported, %": ", ".join(map(_reported, row.reported)) or MISSING,
         "Validation accuracy, %": _spread(row.validation),
         "Parameters": MISSING if row.parameters is None else f"{row.parameters:,}",
         "Seconds": MISSING if row.train_seconds is None else f"{row.train_seconds:.0f}",
-        "Note": row.note,
+        "Note": "; ".join(filter(None, (row.note, row.unfinished))),
     }
 
 
@@ -106,13 +119,23 @@ def _signed(difference: float) -> str:
     return "0.00" if text in ("-0.00", "+0.00") else text
 
 
-def _against(found: Comparison | None) -> str:
-    """Return the difference, its interval and whether it counts: "-0.12 (-0.25 to +0.01) tied"."""
-    if found is None or found.difference is None or found.seeds < 2:
+def _difference(found: Difference | None, sign: int) -> str:
+    """Return the difference in points and its interval: "0.12 (-0.01 to 0.25)"; behind the best is a positive one."""
+    if found is None:
         return MISSING
-    if found.low is None:
-        return _signed(found.difference)
-    return f"{_signed(found.difference)} ({_points(found.low, found.high)}) {found.verdict}"
+    if found.verdict == "collapsed":
+        return f"{100 * sign * found.value:.0f}"
+    shown = _plain if sign < 0 else _signed
+    value = shown(sign * found.value)
+    if found.low is None or found.high is None:
+        return value
+    low, high = sorted((sign * found.low, sign * found.high))
+    return f"{value} ({shown(low)} to {shown(high)})"
+
+
+def _plain(difference: float) -> str:
+    text = f"{100 * difference:.2f}"
+    return "0.00" if text == "-0.00" else text
 
 
 def _p(value: float | None) -> str:

@@ -1,108 +1,24 @@
-"""The words around a table: what holds for all its rows, and what a reader must know to read the numbers."""
+"""The sentences below a table: what a reader must know to read its numbers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedsweep.reporting.statistics.power import MOST_SEEDS, POWER
-from seedsweep.reporting.tables.search_ranking import is_suggestion
-from seedsweep.reporting.tables.shared_settings import recipe
 from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from seedsweep.reporting.tables.search_ranking import Ranking
+    from seedsweep.reporting.statistics.resolution import Resolution
     from seedsweep.reporting.tables.table import Table
-    from seedsweep.trials.records import SearchRecord, SweepRecord, TrialRecord
+    from seedsweep.trials.records import SweepRecord
 
-# How many seeds, or rows, a sentence names.
+# How many rows a sentence names.
 _NAMED = 10
 
 
-def heading(sweep: SweepRecord, ranking: Ranking | None) -> tuple[tuple[str, str], ...]:
-    """Return label and text of what holds for all rows, and what a search came to."""
-
-    def all_of(name: str, trials: Sequence[TrialRecord] = sweep.trials) -> str:
-        return ", ".join(_in_order(trial.settings[name] for trial in trials))
-
-    def tagged(name: str) -> str:
-        return "; ".join(_in_order(trial.tags[name] for trial in sweep.trials if name in trial.tags))
-
-    fresh = [trial for trial in sweep.trials if ranking and not is_suggestion(trial)]
-    searched = [trial for trial in sweep.trials if not ranking or is_suggestion(trial)]
-    seeds = ", the winner's: ".join(all_of("seed", trials) for trials in (searched, fresh) if trials)
-    epochs, batch = all_of("epochs"), all_of("batch_size")
-    splits = all_of("data.validation").replace("holdout", "a tenth of the training images, held out")
-    shared = recipe([trial.settings for trial in sweep.trials])
-    return (
-        ("Data", tagged("dataset")),
-        ("Validation", splits.replace("test", "the test images themselves")),
-        ("Training", f"epochs: {epochs}; seeds: {seeds}; batch size: {batch}; {all_of('precision')}"),
-        *([("Settings", shared)] if shared else []),
-        ("Hardware", f"{tagged('hardware')}; CPU threads a trial: {all_of('threads')}"),
-        ("Versions", tagged("versions")),
-        ("Sweep", f"{sweep.run_id}, {sweep.started}"),
-        *(_of_search(ranking) if ranking else ()),
-    )
-
-
-def _of_search(ranking: Ranking) -> Iterator[tuple[str, str]]:
-    search = ranking.search
-    slots = f"{search.slots} slot{'s' * (search.slots > 1)}"
-    order = f"reproducible with {slots}" if search.order == "reproducible" else f"fastest, with {slots}: not repeatable"
-    suggestions = f"{len(ranking.rows)} of {search.suggestions} suggestions, by {search.objective}"
-    over = f"{search.algorithm} over {', '.join(search.axes)}"
-    yield "Search", f"{over}; {suggestions}; seed {search.seed}; order: {order}"
-    winner = ranking.winner
-    if winner is None or winner.score is None:
-        return
-    values = ", ".join(f"{axis}={short(value)}" for axis, value in winner.values.items())
-    yield "Winner", f"suggestion {winner.suggestion}: {values}; {search.objective} {score(search, winner.score)}"
-    if ranking.confirmed and ranking.gap is not None:
-        mean, n = ranking.confirmed, ranking.confirmed.n
-        low, high = mean.low, mean.high
-        interval = "" if low is None or high is None else f" ({score(search, low)} to {score(search, high)})"
-        unit = " points" if search.objective.endswith("accuracy") else ""
-        gap = f"{100 * ranking.gap:+.2f}" if unit else f"{ranking.gap:+.4g}"
-        of = f"{n} of {search.confirm}" if n < search.confirm else str(n)
-        seeds = f"{score(search, mean.mean)}{interval} over {of} fresh seed{'s' * (search.confirm > 1)}"
-        by = f"winning score minus confirmed mean: {gap}{unit}"
-        yield "Confirmed", f"{search.objective} {seeds}; optimism gap, {by}"
-
-
-def short(value: str) -> str:
-    """Return a setting's value, of a number with many digits the first four; the JSON table has all."""
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return value if number.is_integer() else f"{number:.4g}"
-
-
-def score(search: SearchRecord, value: float) -> str:
-    """Return an objective's value: an accuracy in percent, a loss or seconds as they are."""
-    return f"{100 * value:.2f} %" if search.objective.endswith("accuracy") else f"{value:.4g}"
-
-
-def seeds_told(seeds: Sequence[int]) -> str:
-    """Return which seeds these are, or of many their number."""
-    if len(seeds) > _NAMED:
-        return f"{len(seeds)} seeds"
-    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-
-
-def _in_order(values: Iterable[str]) -> list[str]:
-    """Return each value once: numbers by size, other texts as they came."""
-    distinct = list(dict.fromkeys(values))
-    try:
-        return sorted(distinct, key=float)
-    except ValueError:
-        return distinct
-
-
 def footnotes(table: Table, sweep: SweepRecord) -> tuple[str, ...]:
-    """Return what must be said of a table.
+    """Return what is particular about a table's trials.
 
     Args:
         table: without footnotes.
@@ -112,8 +28,7 @@ def footnotes(table: Table, sweep: SweepRecord) -> tuple[str, ...]:
         *_of_data(sweep),
         *_of_trials(sweep),
         *_of_lost_trials(table),
-        *_of_intervals(table),
-        *_of_comparisons(table),
+        *_of_what_is_not_known(table),
         *_of_reported(table, sweep),
     )
 
@@ -147,6 +62,8 @@ def _of_trials(sweep: SweepRecord) -> Iterator[str]:
 
 
 def _of_lost_trials(table: Table) -> Iterator[str]:
+    if unfinished := [f"{row.variant}: {row.unfinished}" for row in table.rows if row.unfinished]:
+        yield f"Not finished: {_listed(unfinished)}."
     if selected := [row.variant for row in table.rows if row.is_selected]:
         yield (
             "Other trials of these rows were stopped for being worse than most, so that their means are too good; they "
@@ -158,79 +75,90 @@ def _of_lost_trials(table: Table) -> Iterator[str]:
         yield "Not all trials were trained on the same hardware; the CSV and JSON tables have that of each row."
 
 
-def _of_intervals(table: Table) -> Iterator[str]:
-    several = [row for row in table.rows if row.test and row.test.n > 1]
-    if several:
-        yield "± is the standard deviation over seeds; the interval is Student's t for the mean over seeds."
-    if any(row.new_images for row in table.rows):
-        yield "With new images: the interval for new seeds and new test images together."
-    unread = [row.variant for row in several if row.new_images is None and not row.is_selected]
-    if unread and len(unread) < len(several):
-        yield f"Not all answers to the test images can be read of these rows' trials any more: {_listed(unread)}."
-    elif unread:
-        yield "Not all answers to the test images can be read of these trials any more."
-    if any(row.test and row.test.low is None and not row.is_selected for row in several):
-        yield "Seeds that agree to the last image have no interval: by how much others differ is not known from them."
-    if any(row.test and row.test.n == 1 for row in table.rows):
-        yield "n = 1 has no interval: one seed says nothing about the spread. seed=1,2,3 adds seeds to a sweep."
+def explanation(table: Table) -> str:
+    """Return how to read the numbers: ±, the intervals, the verdicts, and what more seeds would tell.
+
+    Args:
+        table: without footnotes.
+    """
+    if all(row.test is None or row.test.std is None for row in table.rows):
+        return ""
+    parts = ["± is the standard deviation over seeds."]
+    if table.reference:
+        parts += _of_differences(table)
+        if table.resolution:
+            parts.append(_of_resolution(table.resolution, max(len(row.seeds) for row in table.rows)))
+    return " ".join(parts)
 
 
-def _of_comparisons(table: Table) -> Iterator[str]:
-    if table.effects.reason and any(row.seeds[1:] for row in table.rows) and "combination" in table.effects.reason:
-        yield f"No effects: {table.effects.reason}."
-    if table.baseline is None:
-        if not table.baseline_is_best:
-            yield "Nothing is compared: no row has two seeds and the test images in common with the baseline."
-        return
-    compared = [row.against for row in table.rows if row.against]
-    noises = {found.noise for found in compared if found.noise}
-    yield _of_differences(table, "seed" if noises == {"seeds"} else "seed and test image")
-    if any(found.verdict == "unclear" for found in compared):
+def _of_differences(table: Table) -> Iterator[str]:
+    against = [row.against for row in table.rows if row.against]
+    images = any(found.counts_images for found in against)
+    chance = "the seeds and in the choice of the test images" if images else "the seeds, not in the test images"
+    confidence = f"{100 * (1 - table.alpha):g} %"
+    if any(found.low is not None for found in against):
         yield (
-            "Unclear: the interval, which is about this one difference only, excludes 0, and p, which is about all of "
-            "them, does not confirm it. More seeds would tell. So may --baseline VARIANT, which leaves fewer "
-            "comparisons, if it was chosen before the results were seen."
+            f"The {confidence} intervals allow for chance in {chance}, and hold for all rows at once. A row is worse "
+            "where its interval excludes 0; not told apart means undecided, not equal."
         )
-    if len({row.seeds for row in table.rows if row.seeds}) > 1:
-        yield "Not all rows have the same seeds; a difference is over those that both rows have."
-    if table.baseline_is_best and not next((row.is_baseline for row in table.rows if row.seeds), True):
-        yield "The best is looked for among the rows that have the most seeds in common."
-    yield from _of_what_is_not_known(table)
-    if any(found.needed for found in compared):
+    if not table.reference_is_best:
+        yield f"They are to {table.reference}, if it was chosen before the results were seen."
+    if any(found.verdict == "collapsed" for found in against):
+        yield "Collapsed: far more mistakes than the best in all its seeds together."
+    if table.look > 1:
         yield (
-            "Seeds needed: with how many the row would be worse or better in this table, with a power of "
-            f"{POWER:g}, if difference and spread are those seen here. The noise of the test images stays: where it is "
-            f"too large, more than {MOST_SEEDS} means that no number is enough."
+            f"This is table {table.look} of these rows: looking again with more seeds makes chance findings likelier, "
+            f"so that after the first, at 5 %, each table is made at {100 * table.alpha:g} %."
         )
 
 
-def _of_differences(table: Table, by: str) -> str:
-    of = "the best row, which the data chose" if table.baseline_is_best else f"'{table.baseline}'"
-    chosen = "" if table.baseline_is_best else ", if it was chosen before the results were seen"
-    return (
-        f"Differences are to {of}, in percentage points, paired by {by}, with their 95 % intervals. p allows for "
-        f"{table.family} comparison{'s' * (table.family > 1)} (Holm){chosen}. Worse or better: p below 0.05. Tied: the "
-        "difference cannot be told from noise."
+def _of_resolution(found: Resolution, n: int) -> str:
+    """Say which differences how many seeds can tell, at the spread seen here."""
+    text = (
+        f"With {n} seeds, rows that truly differ by {_points(found.now, digits=2)} points are told apart in 4 of 5 "
+        "cases"
     )
+    if found.seeds:
+        (first, seeds), *rest = found.seeds
+        text += f"; for {_points(first)} point{'s' * (first != 0.01)} a row needs about {seeds} seeds"
+        text += "".join(f", for {_points(size)} about {seeds}" for size, seeds in rest)
+    if found.limit and found.limit < found.now:
+        text += (
+            f"; differences below {_points(found.limit, digits=2)} points cannot be seen on these test images, with "
+            "any number of seeds"
+        )
+    return f"{text}."
+
+
+def _points(difference: float, digits: int | None = None) -> str:
+    return f"{100 * difference:g}" if digits is None else f"{100 * difference:.{digits}g}"
 
 
 def _of_what_is_not_known(table: Table) -> Iterator[str]:
-    others = [row for row in table.rows if row.seeds and not row.is_baseline and not row.is_selected]
-    compared = [(row, row.against) for row in others if row.against and row.against.seeds >= 2]
-    if alone := [row.variant for row in others if row.against is None or row.against.seeds < 2]:
-        yield f"Not compared, for fewer than two common seeds or other test images: {_listed(alone)}."
-    if equal := [row.variant for row, found in compared if found.low is None]:
-        yield f"Every seed has the same difference, so that it is not known how far others vary: {_listed(equal)}."
-    # A reader must know it above all where it makes a difference look surer than it is.
-    if over_seeds := [row.variant for row, found in compared if found.noise == "seeds"]:
-        which = "" if len(over_seeds) == len(compared) else f": {_listed(over_seeds)}"
+    if table.effects.reason and any(row.seeds[1:] for row in table.rows) and "combination" in table.effects.reason:
+        yield f"No effects: {table.effects.reason}."
+    tested = [row for row in table.rows if len(row.seeds) > 1 and not row.is_selected]
+    if unread := [row.variant for row in tested if row.new_images is None]:
+        which = "" if len(unread) == len(tested) else f": {_listed(unread)}"
         yield (
-            "Only seeds count as noise where the answers to single test images are not known for both rows; on other "
-            f"images a difference may be another{which}."
+            "The answers to single test images cannot be read of all trials, so that chance in the choice of the test "
+            f"images is not counted{which}."
         )
-    own = next(({*row.seeds} for row in table.rows if row.is_baseline), set())
-    if any(found.seeds < len(own & {*row.seeds}) for row, found in compared):
-        yield "Differences are over the seeds for which the answers of both rows are known."
+    if table.reference is None:
+        return
+    others = [
+        row for row in table.rows if row.seeds and row.verdict not in ("best", "baseline") and not row.is_selected
+    ]
+    if alone := [row.variant for row in others if row.against is None]:
+        yield f"Not compared, because they were tested on other images: {_listed(alone)}."
+    if unknown := [
+        row.variant
+        for row in others
+        if row.against and row.against.low is None and row.against.verdict not in ("collapsed", "one seed")
+    ]:
+        yield f"No interval, because seeds that agree to the last image show no spread: {_listed(unknown)}."
+    if table.reference_is_best and next((row.verdict for row in table.rows if row.seeds), None) != "best":
+        yield "The best is chosen among the rows of which all seeds finished."
 
 
 def _listed(variants: Sequence[str]) -> str:

@@ -7,13 +7,13 @@ import io
 import json
 import re
 from dataclasses import asdict
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from seedsweep.reporting.tables.cells import TEXTS, columns, effect_columns, ranking_columns
-from seedsweep.reporting.tables.footnotes import seeds_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from seedsweep.reporting.tables.search_ranking import RankedTrial, Ranking
     from seedsweep.reporting.tables.table import Table
 
-_AGAINST = ("difference", "low", "high", "p", "adjusted", "verdict")
+_AGAINST = {"difference": "value", "low": "low", "high": "high", "p_adjusted": "p_adjusted"}
 _INSIDE = {True: "true", False: "false", None: "unknown"}
 _MOST_EFFECTS = 40
 _MOST_RANKED = 40
 _EFFECTS = (
     "What changing one setting is worth, everything else averaged, and by how much two changes together are worth more "
-    "than the sum of both, over {seeds}:"
+    "than the sum of both:"
 )
 
 _STYLE = """
@@ -51,14 +51,14 @@ def _frame(rows: Sequence[Mapping[str, str]], escaped: Callable[[str], str]) -> 
     return frame
 
 
-def _sections(table: Table) -> list[tuple[str, list[dict[str, str]]]]:
+def _sections(table: Table, *, full: bool) -> list[tuple[str, list[dict[str, str]]]]:
     """Return the tables that stand below each other, each with what stands above it."""
-    sections = [("", columns(table))] if table.rows or not table.ranking else []
+    sections = [("", columns(table, full=full))] if table.rows or not table.ranking else []
     shown = [effect for effect in table.effects.effects if effect.low is not None][:_MOST_EFFECTS]
     if shown:
         more = len(table.effects.effects) - len(shown)
         rest = f" {len(shown)} of {len(table.effects.effects)}; the JSON table has all." if more else ""
-        sections.append((_EFFECTS.format(seeds=seeds_told(table.effects.seeds)) + rest, effect_columns(shown)))
+        sections.append((_EFFECTS + rest, effect_columns(shown)))
     if table.ranking and table.ranking.rows:
         best = table.ranking.rows[:_MOST_RANKED]
         more = len(table.ranking.rows) - len(best)
@@ -66,6 +66,10 @@ def _sections(table: Table) -> list[tuple[str, list[dict[str, str]]]]:
         above = "What the search tried, best first, none of it measured on the test images:"
         sections.append((above + rest, ranking_columns(table.ranking, best)))
     return sections
+
+
+def _notes(table: Table) -> tuple[str, ...]:
+    return (*table.footnotes, table.explanation) if table.explanation else table.footnotes
 
 
 def markdown_text(text: str) -> str:
@@ -77,33 +81,34 @@ def markdown_text(text: str) -> str:
     return re.sub(r"([\\|<&!`*]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", " ".join(text.split()))
 
 
-def to_markdown(table: Table) -> str:
+def to_markdown(table: Table, *, full: bool = False) -> str:
     """Return the table as GitHub-flavoured Markdown."""
     heading = "\n".join(f"- {label}: {markdown_text(text)}" for label, text in table.heading)
-    parts = [f"# {markdown_text(table.title)}", heading]
-    for above, rows in _sections(table):
+    parts = [f"# {markdown_text(table.title)}", *([markdown_text(table.verdict)] if table.verdict else []), heading]
+    for above, rows in _sections(table, full=full):
         frame = _frame(rows, markdown_text)
         aligned = ["left" if name in TEXTS else "right" for name in frame.columns]
         body = frame.to_markdown(index=False, disable_numparse=True, colalign=aligned) if len(frame) else "no trials"
         parts += [markdown_text(above), body] if above else [body]
-    notes = map(markdown_text, table.footnotes)
+    notes = map(markdown_text, _notes(table))
     return "\n\n".join([*parts, *notes]) + "\n"
 
 
-def to_html(table: Table) -> str:
+def to_html(table: Table, *, full: bool = False) -> str:
     """Return the table as one page that needs nothing else."""
     heading = "".join(f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>\n" for label, text in table.heading)
     body = ""
-    for above, rows in _sections(table):
+    for above, rows in _sections(table, full=full):
         frame = _frame(rows, str)
         noted = "noted" if "Note" in frame else None
         body += f"<p>{escape(above)}</p>\n" if above else ""
         body += f"{frame.to_html(index=False, border=0, escape=True, classes=noted)}\n"
-    notes = "".join(f"<p>{escape(note)}</p>\n" for note in table.footnotes)
+    notes = "".join(f"<p>{escape(note)}</p>\n" for note in _notes(table))
     title = escape(table.title)
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<dl>\n{heading}</dl>\n{body}{notes}</html>\n"
+        f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n<p>{escape(table.verdict)}</p>\n<dl>\n{heading}</dl>\n"
+        f"{body}{notes}</html>\n"
     )
 
 
@@ -113,7 +118,7 @@ def to_csv(table: Table) -> str:
     if table.ranking:
         records = [_ranked_record(row, table.ranking) | _confirmed(row, table) for row in table.ranking.rows]
     else:
-        records = [{**_record(row), "baseline": table.baseline} for row in table.rows]
+        records = [{**_record(row), "reference": table.reference} for row in table.rows]
     writer = csv.DictWriter(out, fieldnames=list(records[0]) if records else ["variant"], lineterminator="\n")
     writer.writeheader()
     for record in records:
@@ -157,27 +162,29 @@ def _record(row: Row) -> dict[str, Any]:
         **flat("test_accuracy", row.test),
         "new_images_low": row.new_images.low if row.new_images else None,
         "new_images_high": row.new_images.high if row.new_images else None,
-        **{f"against_{name}": getattr(against, name) if against else None for name in _AGAINST},
-        "seeds_needed": str(against.needed) if against and against.needed else None,
+        **{f"against_{name}": getattr(against, part) if against else None for name, part in _AGAINST.items()},
+        "verdict": row.verdict,
         "reported_percent": " ".join(f"{found.percent:g}" for found in row.reported),
         "reported_inside": " ".join(_INSIDE[found.inside] for found in row.reported),
         **flat("val_accuracy", row.validation),
         "parameters": row.parameters,
         "train_seconds": row.train_seconds,
         "note": row.note,
+        "unfinished": row.unfinished,
         "hardware": row.hardware,
     }
 
 
-def to_latex(table: Table) -> str:
+def to_latex(table: Table, *, full: bool = False) -> str:
     """Return tabulars for a document that uses booktabs; the heading stands before them as comments."""
-    parts = [f"% {label}: {' '.join(text.split())}\n" for label, text in (("Title", table.title), *table.heading)]
-    for above, rows in _sections(table):
+    above = (("Title", table.title), ("Verdict", table.verdict), *table.heading)
+    parts = [f"% {label}: {' '.join(text.split())}\n" for label, text in above if text]
+    for title, rows in _sections(table, full=full):
         frame = _frame(rows, latex_text)
         aligned = "".join("l" if name in TEXTS else "r" for name in frame.columns)
-        parts.append(f"\n{latex_text(above)}\n\n" if above else "")
+        parts.append(f"\n{latex_text(title)}\n\n" if title else "")
         parts.append(frame.style.hide(axis="index").to_latex(hrules=True, column_format=aligned))
-    parts += [f"\n{latex_text(note)}\n" for note in table.footnotes]
+    parts += [f"\n{latex_text(note)}\n" for note in _notes(table)]
     return "".join(parts)
 
 
@@ -215,4 +222,11 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
     "csv": to_csv,
     "latex": to_latex,
     "json": to_json,
+}
+# With every column; CSV and JSON always have them.
+FULL_FORMATS: Mapping[str, Callable[[Table], str]] = {
+    **FORMATS,
+    "md": partial(to_markdown, full=True),
+    "html": partial(to_html, full=True),
+    "latex": partial(to_latex, full=True),
 }

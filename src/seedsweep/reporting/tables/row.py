@@ -18,8 +18,8 @@ from seedsweep.reporting.statistics.variance_components import crossed_accuracy
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from seedsweep.reporting.statistics.comparison import Comparison, Comparisons
-    from seedsweep.reporting.statistics.paired_contrast import Scores
+    from seedsweep.reporting.statistics.comparison import Comparison, Difference, Verdict
+    from seedsweep.reporting.statistics.scores import Scores
     from seedsweep.reporting.statistics.summary import Estimate
     from seedsweep.trials.records import TrialRecord
 
@@ -91,12 +91,13 @@ class Row:
         new_images: the mean with an interval for new seeds and new test images together; None where fewer than two
             seeds or their answers are known.
         validation: accuracy on the validation images after the last epoch; None when no trial finished.
-        is_baseline: whether the others are set against it.
-        against: the comparison with the baseline; None where there is none.
+        verdict: how it compares with the others, in words; None where it is not compared.
+        against: its difference from the reference row; None for that row, and where it is not compared.
         reported: published accuracies of this system.
         parameters: number of weights; None when no trial finished.
         train_seconds: mean wall time of the epochs; None when no trial finished.
-        note: what a reader must know of it, and what happened to the trials that did not finish.
+        note: what its named row says about it, and of which epochs the best weights were kept.
+        unfinished: what happened to the trials that did not finish.
         hardware: that the finished trials were trained on.
         settings: what its trials share, by dotted path: all but the seed.
         trials: the runs of the finished ones.
@@ -110,12 +111,13 @@ class Row:
     test: Summary | None
     new_images: Estimate | None
     validation: Summary | None
-    is_baseline: bool
-    against: Comparison | None
+    verdict: Verdict | None
+    against: Difference | None
     reported: tuple[Reported, ...]
     parameters: int | None
     train_seconds: float | None
     note: str
+    unfinished: str
     hardware: str
     settings: Mapping[str, str]
     trials: tuple[str, ...]
@@ -123,19 +125,25 @@ class Row:
     has_failed: bool
 
 
-def row_of(variant: VariantTrials, scores: Scores, compared: Comparisons) -> Row:
+def row_of(variant: VariantTrials, scores: Scores, compared: Comparison) -> Row:
     """Fold a variant's trials.
 
     Args:
         variant: with its trials.
         scores: of its finished ones.
-        compared: what the variants are set against, and how each fares.
+        compared: all variants against the reference.
     """
     finished = variant.finished
     accuracies = tuple(trial.metrics["test_accuracy"] for trial in finished)
     validated = [trial.metrics["val_accuracy"] for trial in finished]
     tags = variant.trials[0].tags
     is_known = len(scores.correct) == len(finished) > 1
+    against = compared.rows.get(variant.key)
+    verdict: Verdict | None = against.verdict if against else None
+    if variant.key == compared.reference:
+        verdict = "best" if compared.is_best else "baseline"
+    elif len(finished) == 1 and compared.reference is None:
+        verdict = "one seed"
     fold = _without_interval if variant.is_selected else _fold
     return Row(
         variant=variant.name,
@@ -144,12 +152,13 @@ def row_of(variant: VariantTrials, scores: Scores, compared: Comparisons) -> Row
         test=fold(accuracies) if finished else None,
         new_images=crossed_accuracy(np.stack(list(scores.correct.values()))) if is_known else None,
         validation=fold(validated) if finished else None,
-        is_baseline=variant.key == compared.baseline,
-        against=compared.rows.get(variant.key) if finished else None,
+        verdict=verdict,
+        against=against,
         reported=_reported(tags.get("reported", ""), () if variant.is_selected else accuracies),
         parameters=int(finished[0].tags["parameters"]) if finished else None,
         train_seconds=fmean(trial.metrics["train_seconds"] for trial in finished) if finished else None,
-        note="; ".join(filter(None, (tags.get("row_note", ""), _ended_early(finished), _unfinished(variant.trials)))),
+        note="; ".join(filter(None, (tags.get("row_note", ""), _ended_early(finished)))),
+        unfinished=_unfinished(variant.trials),
         hardware="; ".join(dict.fromkeys(trial.tags["hardware"] for trial in finished if "hardware" in trial.tags)),
         settings={name: value for name, value in variant.trials[0].settings.items() if name != "seed"},
         trials=tuple(trial.run_id for trial in finished),
