@@ -1,6 +1,6 @@
 """A trial: everything that is chosen before a network is trained, checked once and then frozen.
 
-Not here: where results go (`seedsweep.tracking`) and where trials run (`seedsweep.launching`); neither
+Not here: where results go (`seedsweep.tracking`) and where trials run (`seedsweep.launchers`); neither
 changes a result.
 """
 

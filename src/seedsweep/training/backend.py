@@ -147,7 +147,7 @@ def device_in(environment: Mapping[str, str], backend: str, threads: int) -> str
     Raises:
         SeedsweepError: it could not say.
     """
-    code = f"from seedsweep.training import runtime; print(runtime.prepare({backend!r}, {threads}).device)"
+    code = f"from {__name__} import prepare; print(prepare({backend!r}, {threads}).device)"
     asked = subprocess.run(  # noqa: S603 - Python itself, and words that were checked
         [sys.executable, "-c", code],
         env={**os.environ, **environment},
