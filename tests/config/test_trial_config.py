@@ -9,7 +9,8 @@ from seedsweep.config.trial_config import Trial
 from seedsweep.errors import UserError
 
 GROUPS = {
-    group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in ("model", "opt", "reg", "stop")
+    group: sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem != "own")
+    for group in ("model", "opt", "reg", "stop")
 }
 
 

@@ -36,6 +36,7 @@ def started(wrapper, command, directory, environment):
     )
 
 
+@pytest.mark.full
 def test_a_user_without_a_name_or_a_home_trains(sweep):
     """As in a container that was started with a number for its user."""
     trying = sweep([1], "hydra.launcher.workers=1", where="open", epochs=1)

@@ -82,8 +82,8 @@ class TrainingResult:
         self.weights_sha256 = hashlib.sha256(f"{trial.seed} {total}".encode()).hexdigest()
         self.train_seconds, self.epochs, self.best_epoch = state.train_seconds, state.epoch, None
 
-    def save(self, path):
-        path.write_bytes(bytes(int(os.environ.get("MODEL_BYTES", "1000"))))
+    def save(self, directory):
+        (directory / "model.keras").write_bytes(bytes(int(os.environ.get("MODEL_BYTES", "1000"))))
 
     def draw(self, path):
         path.write_bytes(b"a stand-in")

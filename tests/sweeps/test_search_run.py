@@ -106,8 +106,9 @@ def test_a_search_goes_on_while_its_store_is_away(search):
 
 @pytest.mark.parametrize(
     ("algorithm", "order"),
-    [("bayesian", "reproducible"), pytest.param("hyperband", "fastest", marks=pytest.mark.full)],
+    [("bayesian", "reproducible"), ("hyperband", "fastest")],
 )
+@pytest.mark.full
 def test_a_killed_search_goes_on(search, algorithm, order):
     """No epoch twice; in the reproducible order with the suggestions of a search that nobody disturbed.
 
@@ -181,6 +182,7 @@ def test_the_winner_is_confirmed_by_its_own_rule(search, first, second):
     assert fresh.settings["stop.name"] == {"median": "none"}.get(second, second)
 
 
+@pytest.mark.full
 def test_who_was_stopped_in_a_search_is_stopped_in_the_same_one(search):
     """Typed again, a search that has ended trains nothing, and comes to the same."""
     told = ["stop=median", "stop.warmup=1", "hydra.sweeper.max_trials=8", "hydra.sweeper.confirm=1"]

@@ -65,6 +65,7 @@ def test_a_screen_may_lack_characters(trying):
     assert "mlp · adam · seed 1" in log.read_text(encoding="utf-8")
 
 
+@pytest.mark.full
 def test_a_command_that_cannot_speak_says_a_line_or_nothing(trying):
     """Never a traceback."""
     made, _ = trying

@@ -171,6 +171,7 @@ def test_a_search_whose_trial_was_not_recorded_does_not_end_with_0(sweep):
     assert "1 trials are not recorded" in trying.output
 
 
+@pytest.mark.full
 def test_a_database_that_is_locked_is_not_called_a_refusal(sweep):
     """Another process holds it for longer than a sweep waits."""
     trying = sweep([1, 2], ONE, EPOCH_SECONDS=0)

@@ -106,7 +106,7 @@ def test_a_database_s_name_may_have_a_question_mark(sweep):
     assert (refused.code, "fix: --uri sqlite:///a%3Fb.db" in refused.err) == (2, True), refused.err
 
 
-@pytest.mark.parametrize("how", ["moved", "copied"])
+@pytest.mark.parametrize("how", ["moved", pytest.param("copied", marks=pytest.mark.full)])
 def test_a_moved_project_goes_on_where_it_is(sweep, tmp_path, how):
     """Files are found, checkpoints too, and nothing is written where the project was before."""
     trying = sweep([1, 2, 3], ONE, where="before")

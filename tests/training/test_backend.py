@@ -12,5 +12,5 @@ def test_another_process_says_which_device_it_computes_on():
 
 
 def test_a_backend_that_does_not_start_says_why():
-    with pytest.raises(SeedsweepError, match="(?s)theano does not start.*KeyError: 'theano'"):
+    with pytest.raises(SeedsweepError, match=r"(?s)theano does not start.*KeyError: 'theano'"):
         backend.device_in({"CUDA_VISIBLE_DEVICES": "-1"}, "theano", 1)

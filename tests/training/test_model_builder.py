@@ -36,7 +36,7 @@ def build():
     from seedsweep.training import model_builder
 
     def built(run, side=28):
-        return model_builder.build(run.trial.model, run.trial.reg, run.trial.data.augment, (side, side, 1), 10)
+        return model_builder.build(run.trial, (side, side, 1), 10)
 
     return built
 

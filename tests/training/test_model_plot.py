@@ -13,8 +13,7 @@ from seedsweep.training.model_plot import draw_diagram
 
 @pytest.fixture
 def network(compose):
-    spec = compose("model=conv3").trial
-    return build(spec.model, spec.reg, spec.data.augment, (28, 28, 1), 10)
+    return build(compose("model=conv3").trial, (28, 28, 1), 10)
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs Graphviz")

@@ -99,7 +99,7 @@ def test_images_are_moved_in_training_and_never_when_measured(compose):
     from seedsweep.training import model_builder
 
     trial = compose("model=mlp", *MOVED[:1]).trial
-    model = model_builder.build(trial.model, trial.reg, trial.data.augment, (28, 28, 1), 10)
+    model = model_builder.build(trial, (28, 28, 1), 10)
     mover = keras.Model(model.inputs[0], model.layers[0].output)
     image = np.zeros((50, 28, 28, 1), dtype=np.float32)
     image[:, 14, 14] = 1.0
@@ -117,7 +117,7 @@ def test_a_network_that_moves_images_has_no_more_weights(compose):
 
     def build(*overrides):
         trial = compose("model=conv1", *overrides).trial
-        return model_builder.build(trial.model, trial.reg, trial.data.augment, (28, 28, 1), 10)
+        return model_builder.build(trial, (28, 28, 1), 10)
 
     plain, moved = build(), build(*MOVED)
     assert [type(layer).__name__ for layer in moved.layers[:3]] == ["RandomTranslation", "RandomRotation", "RandomZoom"]

@@ -119,7 +119,7 @@ def test_code_that_trains_is_part_of_the_identity(sweep, tmp_path):
     """An edited activation is another network; a comment, a docstring and a blank line are none."""
     project = tmp_path / "project"
     shutil.copytree(ROOT / "src", project)
-    network = project / "seedsweep" / "training" / "model_builder.py"
+    network = project / "seedsweep" / "models" / "convnet.py"
     text = network.read_text(encoding="utf-8")
     trying = sweep([1], "hydra.launcher.workers=1", PYTHONPATH=project, EPOCH_SECONDS=0)
     assert trying.run() == 0, trying.output

@@ -22,6 +22,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 
 from seedsweep.cli.hydra_errors import as_user_error, or_left_out
+from seedsweep.config.function_overrides import complete_overrides
 from seedsweep.config.groups import check_commas, refuse_merging
 from seedsweep.config.overrides import quoted
 from seedsweep.config.run_config import read_config, register_resolvers
@@ -65,6 +66,9 @@ def main(config_directory: Path) -> None:
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # Hydra would print its own errors and exit with 1; with this it lets us answer.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(1, here)  # where a user's own functions are, wherever sweep.py is
+    sys.argv[1:] = complete_overrides(sys.argv[1:])
     register_resolvers()
     handle_signals()
     try:

@@ -1,12 +1,12 @@
-"""The one family of networks that a trial can have: convolutions, then dense layers, then softmax.
+"""The built-in family of networks: convolutions, then dense layers, then softmax.
 
-Not here: building it in Keras, see `seedsweep.training.model_builder`. What can be said of a network by
-arithmetic alone is said here, so that a bad one is refused before anything starts.
+Not here: building it in Keras, see `seedsweep.models.convnet`; other networks, see `model_function`. What can be
+said of a network by arithmetic alone is said here, so that a bad one is refused before anything starts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from seedsweep.config import validators
@@ -28,6 +28,7 @@ INITIALIZERS = (
     "random_uniform",
 )
 POOL_SIZE = 2
+BUILT_IN = "seedsweep.models.convnet"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,19 @@ class ModelConfig:
             ),
             initializer=validators.choice("model.initializer", config["initializer"], INITIALIZERS),
         )
+
+    @property
+    def target(self) -> str:
+        """The function that builds it."""
+        return BUILT_IN
+
+    def settings(self) -> dict[str, Any]:
+        """Return the group's settings, by name."""
+        return asdict(self)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of the function that builds it."""
+        return {name: value for name, value in asdict(self).items() if name != "name"}
 
     @property
     def kernels(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 
+from seedsweep.config.function_overrides import short_overrides
 from seedsweep.config.run_config import INTERNAL_OVERRIDES
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 def typed_overrides(hydra_config: HydraConf) -> list[str]:
     """Return the overrides that say what is trained: where results go is left out."""
-    return [str(text) for text in hydra_config.overrides.task if str(text).partition("=")[0] not in INTERNAL_OVERRIDES]
+    overrides = [str(text) for text in hydra_config.overrides.task]
+    return short_overrides([text for text in overrides if text.partition("=")[0] not in INTERNAL_OVERRIDES])
 
 
 def reproduce_command() -> str:

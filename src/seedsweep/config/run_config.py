@@ -37,6 +37,7 @@ class Tracking:
         name: what the sweep is called; None takes the overrides that made it.
         parent_run_id: the sweep that a trial belongs to.
         settings_id: of the settings that the sweep has planned for the trial.
+        code_sha256: of the user's code that the sweep has planned the trial with; None without any.
         variant: what the sweep calls the trial's variant.
         job: the trial's number in its sweep, from 0.
         row: the named row of its sweep that the trial belongs to.
@@ -48,6 +49,7 @@ class Tracking:
     name: str | None
     parent_run_id: str | None
     settings_id: str | None
+    code_sha256: str | None
     variant: str | None
     job: int | None
     row: str | None
@@ -153,6 +155,7 @@ def read_config(config: DictConfig) -> RunConfig:
             name=_text_or_none("name", tracking["name"]),
             parent_run_id=_text_or_none("parent_run_id", tracking["parent_run_id"]),
             settings_id=_text_or_none("settings_id", tracking["settings_id"]),
+            code_sha256=_text_or_none("code_sha256", tracking["code_sha256"]),
             variant=_text_or_none("variant", tracking["variant"]),
             row=_text_or_none("row", tracking["row"]),
             search=_place_in_search(tracking["search"]),

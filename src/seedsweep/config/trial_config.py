@@ -7,11 +7,13 @@ changes a result.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from seedsweep.config import validators
 from seedsweep.config.early_stopping import EarlyStoppingConfig
 from seedsweep.config.model_config import ModelConfig
+from seedsweep.config.model_function import TARGET, ModelFunction
 from seedsweep.config.optimizer_config import Optimizer
 from seedsweep.config.overrides import override
 from seedsweep.errors import UserError
@@ -168,7 +170,7 @@ class Trial:
         threads: CPU threads of this trial, ≥ 1; they are part of what fixes its result.
     """
 
-    model: ModelConfig
+    model: ModelConfig | ModelFunction
     opt: Optimizer
     reg: Regularizer
     data: Data
@@ -207,7 +209,7 @@ class Trial:
                 fix="data.validation=holdout",
             )
         return cls(
-            model=ModelConfig.from_config(config["model"]),
+            model=_model(config["model"]),
             opt=opt,
             reg=Regularizer.from_config(config["reg"]),
             data=data,
@@ -225,7 +227,11 @@ class Trial:
 
     def settings(self) -> dict[str, Any]:
         """Return every leaf by its dotted path; lists stay lists."""
-        return dict(_leaves("", asdict(self)))
+        return dict(_leaves("", asdict(self) | {"model": self.model.settings()}))
+
+
+def _model(config: Mapping[str, Any]) -> ModelConfig | ModelFunction:
+    return ModelFunction.from_config(config) if TARGET in config else ModelConfig.from_config(config)
 
 
 def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -237,8 +243,18 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def setting_names() -> list[str]:
-    """Return the dotted path of every setting that a trial has."""
+    """Return the dotted path of every setting that a trial has; those of a function's own arguments are unknown."""
     return list(_names("", Trial))
+
+
+def is_setting(name: str) -> bool:
+    """Tell whether a dotted path is, or may be, a setting of a trial: a function may have any argument."""
+    return name.startswith("model.") or name in _known_names()
+
+
+@cache
+def _known_names() -> frozenset[str]:
+    return frozenset(setting_names())
 
 
 def _names(prefix: str, kind: Any) -> Iterator[str]:

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from seedsweep.reporting.plots.comparable import only_while_training
 from seedsweep.reporting.plots.trial_curves import draw_curves
+from seedsweep.runner.run_metadata import code_of_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from seedsweep.data.dataset import Dataset
     from seedsweep.metrics import EpochMetrics
     from seedsweep.training.trainer import TrainingResult
+    from seedsweep.trials.source_code import SourceCode
 
 
 log = logging.getLogger(__name__)
@@ -43,9 +45,12 @@ def write_files(
         OSError: there is no room.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    trained.save(directory / "model.keras")
+    if problem := trained.save(directory):
+        _say_once(f"Keras cannot write the whole of {name}, only its weights, as model.weights.h5: {problem}")
     (directory / "model.txt").write_text(trained.summary(), encoding="utf-8")
     OmegaConf.save(_nested(trial.settings()), directory / "config.yaml")
+    if code := code_of_model(trial.model):
+        _copy_code(directory / "code", code)
     if pictures:
         _draw(directory, trial, name, trained, epochs)
     if trained.tested is None:
@@ -56,6 +61,16 @@ def write_files(
         predicted=trained.tested.predictions.astype(smallest),
         label=dataset.test.y.astype(smallest),
     )
+
+
+def _copy_code(directory: Path, code: SourceCode) -> None:
+    """Keep the user's modules, each where its package would have it."""
+    for name, file in code.files.items():
+        is_package = file.name == "__init__.py"
+        place = directory.joinpath(*name.split("."), *(["__init__.py"] if is_package else []))
+        place = place if is_package else place.with_suffix(".py")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.read_bytes())
 
 
 def _draw(directory: Path, trial: Trial, name: str, trained: TrainingResult, epochs: Sequence[EpochMetrics]) -> None:

@@ -11,19 +11,23 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from seedsweep.config.model_function import ModelFunction
 from seedsweep.config.overrides import format_override
 from seedsweep.config.reproduce import reproduce_command
 from seedsweep.tracking.tags import ROW_TAGS
 from seedsweep.trials.fingerprint import config_hash, fingerprint, recipe, training_id
+from seedsweep.trials.source_code import code_of
 from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from seedsweep.config.model_config import ModelConfig
     from seedsweep.config.named_rows import NamedRow
     from seedsweep.config.trial_config import Trial
     from seedsweep.data.dataset import Dataset
     from seedsweep.training.backend import Runtime
+    from seedsweep.trials.source_code import SourceCode
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +87,13 @@ def build_run_metadata(
         tags: see `describing_tags`.
         search: its place in its search, if its sweep is one.
     """
-    basis: Any = {"dataset_sha256": tags["dataset_sha256"], "versions": runtime.versions, "device": runtime.device}
+    code = code_of_model(trial.model)
+    basis: Any = {
+        "dataset_sha256": tags["dataset_sha256"],
+        "versions": runtime.versions,
+        "device": runtime.device,
+        "code_sha256": code.sha256 if code else "",
+    }
     identity = fingerprint(trial, **basis)
     releases = {**runtime.versions, "seedsweep": _own_release()}
     return RunMetadata(
@@ -96,6 +106,7 @@ def build_run_metadata(
             "trial_id": identity,
             "settings_id": config_hash(trial),
             "recipe": recipe(),
+            **(_code_tags(code) if code else {}),
             "variant": variant,
             "hardware": runtime.device,
             "versions": ", ".join(f"{library} {release}" for library, release in sorted(releases.items())),
@@ -125,6 +136,21 @@ def describing_tags(dataset: Dataset, row: NamedRow | None) -> dict[str, str]:
     return {name: text for name, text in tags.items() if text}
 
 
+def code_of_model(model: ModelConfig | ModelFunction) -> SourceCode | None:
+    """Return the user's code that builds a model; None for a built-in one."""
+    return _code(model.target) if isinstance(model, ModelFunction) else None
+
+
+@cache  # in a worker: the code as it was when its modules were imported
+def _code(target: str) -> SourceCode:
+    return code_of(target)
+
+
+def _code_tags(code: SourceCode) -> dict[str, str]:
+    parts = ", ".join(f"{name} {identity}" for name, identity in sorted(code.parts.items()))
+    return {"code_sha256": code.sha256, "code": parts}
+
+
 @cache
 def _own_release() -> str:
     return metadata.version("seedsweep")
@@ -151,9 +177,16 @@ def differences(before: Mapping[str, str], threads_before: str, now: RunMetadata
         for library in sorted(old.keys() | new.keys())
         if old.get(library) != new.get(library)
     ]
+    found += [f"with other code in {name}" for name in _other_parts(before.get("code", ""), now.tags.get("code", ""))]
     if before.get("recipe") != now.tags["recipe"]:
         found.append("with other training code of seedsweep")
     return found
+
+
+def _other_parts(before: str, now: str) -> list[str]:
+    """Return the modules that changed, by the tag `code` of two runs."""
+    old, new = ({part.partition(" ")[0]: part for part in tag.split(", ") if part} for tag in (before, now))
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
 def _releases(versions: str) -> dict[str, str]:

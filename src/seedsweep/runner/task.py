@@ -51,9 +51,10 @@ def run_trial(config: DictConfig) -> float:
     from seedsweep.training import backend
 
     metadata = _metadata(run, dataset, backend.prepare(run.trial.backend, run.trial.threads))
-    if run.tracking.settings_id not in (None, metadata.tags["settings_id"]):
-        # What its sweep would take for this trial's result would be another's.
-        raise TrialError("a file of the configuration was changed after the sweep was planned; start it again")
+    # What its sweep would take for this trial's result would be another's.
+    for name, what in (("settings_id", "a file of the configuration"), ("code_sha256", "the code of the model")):
+        if getattr(run.tracking, name) not in (None, metadata.tags.get(name)):
+            raise TrialError(f"{what} was changed after the sweep was planned; start it again")
     if run.tracking.parent_run_id is None:
         from seedsweep.runner.standalone import train_standalone
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seedsweep.config.model_function import ModelFunction
 from seedsweep.errors import UserError
+from seedsweep.runner.function_check import check_function
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seedsweep.config.trial_config import Trial
     from seedsweep.data.dataset import Dataset
+
+
+# By which a model is built, and seen to answer as it must.
+_EXAMPLES = 8
 
 
 def load_checked(trial: Trial) -> Dataset:
@@ -33,9 +39,19 @@ def load_checked(trial: Trial) -> Dataset:
             where="batch_size",
             fix=f"batch_size={min(128, len(loaded.train))}",
         )
-    trial.model.check_fits(*loaded.image_shape[:2])
     trial.data.augment.check_fits(*loaded.image_shape[:2])
+    if isinstance(trial.model, ModelFunction):
+        check_function(trial.model, _wanted(trial))
+    else:
+        trial.model.check_fits(*loaded.image_shape[:2])
     return loaded
+
+
+def _wanted(trial: Trial) -> list[str]:
+    """Return what a trial asks of its model's function, beside its arguments."""
+    augment = trial.data.augment
+    in_use = {"reg": trial.reg.name != "none", "data.augment": any((augment.shift, augment.rotate, augment.zoom))}
+    return [group for group, is_used in in_use.items() if is_used]
 
 
 def check_one_process_can_run(trials: Sequence[Trial]) -> None:
@@ -52,3 +68,22 @@ def check_one_process_can_run(trials: Sequence[Trial]) -> None:
                 where=setting,
                 fix=f"{setting}={values[0]}, and another sweep for each other value",
             )
+
+
+def check_models_build(trials: Sequence[Trial]) -> None:
+    """Build each distinct model of a user's own once, in another process; takes seconds if there is one.
+
+    Raises:
+        UserError: one cannot be built.
+    """
+    from seedsweep.data import dataset
+    from seedsweep.training.build_check import Build, check_builds
+
+    builds: dict[object, Build] = {}
+    for trial in trials:
+        if isinstance(trial.model, ModelFunction):
+            loaded = dataset.load(trial.data)
+            kind = (trial.model, trial.reg, trial.data.augment, loaded.image_shape, loaded.classes, trial.precision)
+            builds.setdefault(kind, Build(trial, loaded.train.x[:_EXAMPLES], loaded.classes))
+    if builds:
+        check_builds(list(builds.values()))

@@ -22,7 +22,7 @@ from seedsweep.config.run_config import read_config, unresolved
 from seedsweep.errors import UserError
 from seedsweep.launchers.hydra.job import current_config
 from seedsweep.runner.run_metadata import build_run_metadata, describing_tags
-from seedsweep.runner.validation import check_one_process_can_run, load_checked
+from seedsweep.runner.validation import check_models_build, check_one_process_can_run, load_checked
 from seedsweep.trials.variants import VariantKey, name_variants
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class PlannedTrial:
             uri=uri,
             parent_run_id=parent_run_id,
             settings_id=self.metadata.tags["settings_id"],
+            code_sha256=self.metadata.tags.get("code_sha256"),
             variant=self.metadata.tags["variant"],
             job=self.number,
         )
@@ -150,6 +151,7 @@ def plan_sweep(
         if count > 1:
             raise _shared(count, place)
     check_one_process_can_run([checked.run.trial for checked in trials])
+    check_models_build([checked.run.trial for checked in trials])
     names = name_variants([checked.variant_key for checked in trials])
     runtime = _expected_runtime(trials[0].run.trial, slots())
     return [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seedsweep.config.overrides import shell_word
-from seedsweep.config.trial_config import MAX_SEED, setting_names
+from seedsweep.config.trial_config import MAX_SEED, is_setting, setting_names
 from seedsweep.errors import UserError
-from seedsweep.runner.validation import check_one_process_can_run
+from seedsweep.runner.validation import check_models_build, check_one_process_can_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,8 @@ def _check_keys(space: Space, wanted: SearchConfig) -> None:
     """
     for axis in space.axes:
         key = axis.key.lstrip("+").partition("@")[0]
-        if not any(name == key or name.startswith(f"{key}.") for name in setting_names()):
+        is_group = any(name.startswith(f"{key}.") for name in setting_names())
+        if not is_group and not is_setting(key):
             raise UserError(
                 f"{axis.key} is no setting of a trial, and cannot be searched",
                 where=axis.key,
@@ -72,6 +73,7 @@ def _check_axes(planner: TrialPlanner, space: Space) -> list[PlannedTrial]:
     tried = [{**first, axis.key: text} for axis in space.axes for text in _ends(axis)]
     plans = [_plan(planner, space, values) for values in tried]
     check_one_process_can_run([planned.run.trial for planned in plans])
+    check_models_build([planned.run.trial for planned in plans])
     planner.plan(space.overrides(first), 1, "", None)  # refused where its directory is that of the first
     return plans
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf, read_write
 
+from seedsweep.config.function_overrides import short_overrides
 from seedsweep.config.overrides import override
 from seedsweep.config.reproduce import typed_overrides
 from seedsweep.errors import (
@@ -291,5 +292,5 @@ def _make_directory(config: DictConfig) -> tuple[Path, list[Path]]:
 
 def _command(config: DictConfig) -> str:
     """Return the command line that starts this sweep again."""
-    overrides = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
-    return shlex.join(["python", "sweep.py", "-m", *map(str, overrides)])
+    overrides = [str(text) for text in (*config.hydra.overrides.task, *config.hydra.overrides.hydra)]
+    return shlex.join(["python", "sweep.py", "-m", *short_overrides(overrides)])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlflow.entities import LifecycleStage, ViewType
 
-from seedsweep.config.trial_config import setting_names
+from seedsweep.config.trial_config import is_setting
 from seedsweep.errors import UserError
 from seedsweep.metrics import EPOCH_METRICS, EpochMetrics, is_metric, of_kept_weights
 from seedsweep.tracking.tags import (
@@ -221,11 +221,10 @@ def half_links(store: Store, seconds: float) -> list[TrialRecord]:
 
 def _record(store: Store, run: Run) -> TrialRecord:
     """Read what is ours of a run: users add params, metrics and tags of their own, which decide nothing here."""
-    names = set(setting_names())
     return TrialRecord(
         run_id=run.info.run_id,
         status="stopped" if run.info.status == "KILLED" and STOPPED_TAG in run.data.tags else run.info.status.lower(),
-        settings={name: value for name, value in run.data.params.items() if name in names},
+        settings={name: value for name, value in run.data.params.items() if is_setting(name)},
         metrics=of_kept_weights({name: value for name, value in run.data.metrics.items() if is_metric(name)}),
         tags={name: value for name, value in run.data.tags.items() if name in OURS},
         artifacts=store.artifacts(run.info.artifact_uri),

@@ -48,7 +48,17 @@ OURS = frozenset(
         *(PARENT_TAG, SWEEP_TAG, TRIAL_TAG, DIRECTORY_TAG, PLAN_TAG, VARIANTS_TAG, PLANNED_TAG, RERUN_TAG),
         *(RESUMED_TAG, REUSED_TAG, ATTEMPTS_TAG, DIVERGED_TAG, STOPPED_TAG, BEST_TAG, JOURNAL_TAG, FAILURE_TAG),
         SEARCH_TAG,
-        *("recipe", "dataset_sha256", "hardware", "versions", "reproduce", "weights_sha256", "parameters"),
+        *(
+            "recipe",
+            "code",
+            "code_sha256",
+            "dataset_sha256",
+            "hardware",
+            "versions",
+            "reproduce",
+            "weights_sha256",
+            "parameters",
+        ),
         *DESCRIBING_TAGS,
     )
 )

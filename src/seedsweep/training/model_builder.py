@@ -1,61 +1,78 @@
-"""An architecture, built in Keras."""
+"""A trial's network, loss and optimizer, built in Keras."""
 
 from __future__ import annotations
 
+import importlib
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import layers, losses, ops, optimizers, regularizers
 
-from seedsweep.config.model_config import POOL_SIZE
+from seedsweep.config.model_function import ModelFunction
+from seedsweep.errors import TrialError
 from seedsweep.training.lr_schedules import learning_rate
+from seedsweep.trials.python_modules import find_module
+from seedsweep.trials.source_code import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
 
-    from seedsweep.config.model_config import ModelConfig
+    from numpy.typing import NDArray
+
     from seedsweep.config.optimizer_config import Optimizer
-    from seedsweep.config.trial_config import Augment, Regularizer
+    from seedsweep.config.trial_config import Augment, Trial
+
+_REGULARIZERS = {"l1": regularizers.L1, "l2": regularizers.L2}
 
 
-def build(
-    architecture: ModelConfig, reg: Regularizer, augment: Augment, image_shape: tuple[int, int, int], classes: int
-) -> keras.Model:
-    """Build the network with fresh weights.
+def build(trial: Trial, input_shape: tuple[int, ...], classes: int) -> keras.Model:
+    """Build a trial's network with fresh weights, by calling its function.
 
     Args:
-        architecture: its layers.
-        reg: the penalty on every kernel.
-        augment: how training images are moved before its first layer.
-        image_shape: height, width in pixels, and channels.
-        classes: units of the softmax output.
+        trial: its settings.
+        input_shape: of one example: of an image height and width in pixels, and channels.
+        classes: number of classes.
+
+    Raises:
+        TrialError: the function does not return a model of this shape.
     """
-    shared = {"kernel_initializer": architecture.initializer}
-
-    def penalty() -> regularizers.Regularizer | None:
-        return {"none": lambda _: None, "l1": regularizers.L1, "l2": regularizers.L2}[reg.name](reg.strength)
-
-    stack = [
-        keras.Input(image_shape),
-        *augmentation_layers(augment, image_shape),
-        *_convolutions(architecture, shared, penalty),
-    ]
-    if architecture.conv_dropout:
-        stack.append(layers.Dropout(architecture.conv_dropout))
-    stack.append(layers.Flatten())
-    for units, rate in zip(architecture.dense_units, architecture.dense_rates, strict=True):
-        stack.append(layers.Dense(units, activation="relu", kernel_regularizer=penalty(), **shared))
-        if rate:
-            stack.append(layers.Dropout(rate))
-    stack.append(layers.Dense(classes, kernel_regularizer=penalty(), **shared))
-    # float32 whatever the precision: a softmax in 16 bits loses the small probabilities.
-    stack.append(layers.Activation("softmax", dtype="float32"))
-    return keras.Sequential(stack, name="network")
+    arguments = trial.model.arguments()
+    if trial.reg.name != "none":
+        arguments["kernel_regularizer"] = _REGULARIZERS[trial.reg.name](trial.reg.strength)
+    if movers := augmentation_layers(trial.data.augment, input_shape):
+        arguments["augmentation"] = movers
+    before = set(sys.modules)
+    module, _, name = trial.model.target.rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+    model = function(input_shape=input_shape, classes=classes, **arguments)
+    _refuse_unknown_code(trial.model.target, sys.modules.keys() - before)
+    if not isinstance(model, keras.Model):
+        what = "nothing" if model is None else f"a {type(model).__name__}"
+        raise TrialError(f"{trial.model.target} returned {what}, and must return a keras.Model")
+    return model
 
 
-def augmentation_layers(augment: Augment, image_shape: tuple[int, int, int]) -> list[layers.Layer]:
+def _refuse_unknown_code(target: str, imported: Collection[str]) -> None:
+    """Refuse a model that depends on code of the user which its identity does not count.
+
+    Raises:
+        TrialError: a module was imported by a name that only running the code shows.
+    """
+    modules = (find_module(name) for name in sorted(imported))
+    own = [module.name for module in modules if module is not None and module.is_own]
+    if own and (unknown := [name for name in own if name not in code_of(target).files]):
+        raise TrialError(
+            f"{target} imports {', '.join(unknown)} by a name that is made when it runs, so that a change there would "
+            "not be noticed; write an import statement for it"
+        )
+
+
+def augmentation_layers(augment: Augment, image_shape: tuple[int, ...]) -> list[layers.Layer]:
     """Return the layers that move training images; what comes in from outside is 0, as the borders of MNIST are."""
-    height, width, _ = image_shape
+    height, width = image_shape[:2]
     how: dict[str, Any] = {"fill_mode": "constant", "fill_value": 0.0, "dtype": "float32"}
     movers: list[layers.Layer] = []
     if augment.shift:
@@ -65,29 +82,6 @@ def augmentation_layers(augment: Augment, image_shape: tuple[int, int, int]) -> 
     if augment.zoom:
         movers.append(layers.RandomZoom(augment.zoom, **how))
     return movers
-
-
-def _convolutions(
-    architecture: ModelConfig, shared: dict[str, str], penalty: Callable[[], regularizers.Regularizer | None]
-) -> list[layers.Layer]:
-    stack: list[layers.Layer] = []
-    last = len(architecture.conv_filters)
-    for position, (filters, kernel) in enumerate(
-        zip(architecture.conv_filters, architecture.kernels, strict=True), start=1
-    ):
-        stack.append(
-            layers.Conv2D(filters, kernel, padding=architecture.padding, kernel_regularizer=penalty(), **shared)
-        )
-        if architecture.batch_norm:
-            stack.append(layers.BatchNormalization())
-        if architecture.activation_at == "conv":
-            stack.append(layers.Activation("relu"))
-        pools = position in architecture.pool_after
-        if pools:
-            stack.append(layers.MaxPooling2D(POOL_SIZE))
-        if architecture.activation_at == "block" and (pools or position == last):
-            stack.append(layers.Activation("relu"))
-    return stack
 
 
 class _Crossentropy(losses.Loss):  # type: ignore[misc]
@@ -111,9 +105,55 @@ class _Crossentropy(losses.Loss):  # type: ignore[misc]
         return -(1 - self.smoothing) * chosen - self.smoothing * ops.mean(told, axis=-1)
 
 
-def logits_of(network: keras.Model) -> keras.Model:
-    """Return the network without its softmax; both share every weight."""
-    return keras.Model(network.inputs[0], network.layers[-1].input)
+@dataclass(frozen=True)
+class TrainedPart:
+    """What of a network is compiled and trained.
+
+    Attributes:
+        model: it.
+        loss: of its answers.
+    """
+
+    model: keras.Model
+    loss: losses.Loss
+
+
+def trained_part(trial: Trial, network: keras.Model, examples: NDArray[np.generic], classes: int) -> TrainedPart:
+    """Return what of a network is trained.
+
+    Args:
+        trial: its settings.
+        network: as its function returned it.
+        examples: (n, …) a few inputs, n ≥ 1, by which a user's network is built.
+        classes: number of classes.
+
+    Raises:
+        TrialError: a user's network does not answer with a number for each class.
+    """
+    smoothing = trial.label_smoothing
+    if isinstance(trial.model, ModelFunction):
+        from_logits = _gives_logits(trial.model.target, network, examples, classes)
+        # Keras' own where it has one: the network that is kept brings its loss along.
+        of_keras = losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+        return TrainedPart(network, loss(from_logits=from_logits, smoothing=smoothing) if smoothing else of_keras)
+    # Another model is compiled, so that the network that is kept brings no loss of ours along; both share every weight.
+    outputs = network.layers[-1].input if trial.from_logits else network.outputs[0]
+    own_loss = loss(from_logits=trial.from_logits, smoothing=smoothing)
+    return TrainedPart(keras.Model(network.inputs[0], outputs), own_loss)
+
+
+def _gives_logits(target: str, network: keras.Model, examples: NDArray[np.generic], classes: int) -> bool:
+    answers = network(ops.convert_to_tensor(examples), training=False)
+    shape = getattr(answers, "shape", None)
+    if shape is None or tuple(shape) != (len(examples), classes):
+        what = f"answers of shape {tuple(shape)}" if shape is not None else f"a {type(answers).__name__}"
+        raise TrialError(
+            f"the model of {target} gives {what} for {len(examples)} examples, and must give "
+            f"({len(examples)}, {classes}): a number for each of {classes} classes"
+        )
+    values = ops.convert_to_numpy(ops.cast(answers, "float32"))
+    # Logits of several examples that are all positive and sum to 1, up to 16-bit rounding, do not occur by chance.
+    return not (bool(np.all(values >= 0)) and np.allclose(values.sum(axis=1), 1, atol=0.01))
 
 
 def loss(*, from_logits: bool, smoothing: float) -> losses.Loss:

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from seedsweep.config.early_stopping import best_epoch
-from seedsweep.errors import NonFiniteLoss, TrialStopped
+from seedsweep.errors import NonFiniteLoss, TrialError, TrialStopped, reason
 from seedsweep.metrics import EPOCH_METRICS, EpochMetrics
 from seedsweep.system.hashing import arrays_sha256
 from seedsweep.training import backend, checkpoints, model_builder
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # Fixed, because the size of a batch can change a sum's last bits.
 EVALUATION_BATCH = 256
+# By which a user's network is built, and seen to answer as it must.
+_EXAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,21 @@ class TrainingResult:
     epochs: int
     best_epoch: int | None
 
-    def save(self, path: Path) -> None:
-        """Write the network as a .keras file."""
-        self.model.save(path)
+    def save(self, directory: Path) -> str | None:
+        """Write the network as model.keras; returns why only its weights could be written, if so.
+
+        Raises:
+            OSError: there is no room.
+        """
+        try:
+            self.model.save(directory / "model.keras")
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the `get_config` of a user's class raises
+            (directory / "model.keras").unlink(missing_ok=True)
+            self.model.save_weights(directory / "model.weights.h5")
+            return reason(error)
+        return None
 
     def draw(self, path: Path) -> str | None:
         """Write a diagram of the network as a .png file; returns why it could not be drawn, if so."""
@@ -161,7 +175,8 @@ def train(
 
 
 def _test(model: keras.Model, dataset: Dataset) -> TestResult:
-    loss = float(model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0)[0])
+    measured = model.evaluate(dataset.test.x, dataset.test.y, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True)
+    loss = float(measured["loss"])
     outputs = model.predict(dataset.test.x, batch_size=EVALUATION_BATCH, verbose=0)
     predictions = np.argmax(outputs, axis=1)
     return TestResult(loss, float(np.mean(predictions == dataset.test.y)), predictions)
@@ -178,13 +193,13 @@ def _fresh(trial: Trial, dataset: Dataset) -> tuple[keras.Model, keras.Model]:
     keras.config.set_max_steps_per_epoch(None)
     keras.config.set_dtype_policy(trial.precision)
     keras.utils.set_random_seed(trial.seed)
-    whole = model_builder.build(trial.model, trial.reg, trial.data.augment, dataset.image_shape, dataset.classes)
-    # Another one is compiled, so that the network that is kept brings no loss of ours along.
-    model = model_builder.logits_of(whole) if trial.from_logits else keras.Model(whole.inputs[0], whole.outputs[0])
+    whole = model_builder.build(trial, dataset.image_shape, dataset.classes)
+    part = model_builder.trained_part(trial, whole, dataset.train.x[:_EXAMPLES], dataset.classes)
+    model = part.model
     steps = math.ceil(len(dataset.train) / trial.batch_size)
     model.compile(
         optimizer=model_builder.optimizer(trial.opt, steps=steps * trial.epochs, steps_an_epoch=steps),
-        loss=model_builder.loss(from_logits=trial.from_logits, smoothing=trial.label_smoothing),
+        loss=part.loss,
         metrics=["accuracy"],
         # XLA is several times slower on a CPU and breaks TensorFlow's determinism on a GPU; JAX is XLA.
         jit_compile=trial.backend == "jax",
@@ -244,6 +259,11 @@ def _one_epoch(
         verbose=0,
         callbacks=[EpochCallback(trial, epoch, stop)],
     ).history
+    if missing := [name for name in EPOCH_METRICS if name not in history]:
+        raise TrialError(
+            f"the model measures {', '.join(sorted(history))}, and not {', '.join(missing)}: "
+            "its train_step and test_step must return what compute_metrics returns"
+        )
     values = {name: float(history[name][-1]) for name in EPOCH_METRICS}
     for name in ("loss", "val_loss"):
         if not math.isfinite(values[name]):

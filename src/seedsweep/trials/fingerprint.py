@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seedsweep.trials.source_code import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
 
 # The modules whose code decides what comes out of a trial's settings, within the package.
 _TRAINING_CODE = (
-    *("data/*.py", "training/*.py", "system/hashing.py"),
-    *(f"config/{name}.py" for name in ("early_stopping", "model_config", "optimizer_config", "trial_config")),
+    *("data/*.py", "models/*.py", "training/*.py", "system/hashing.py"),
+    *(
+        f"config/{name}.py"
+        for name in ("early_stopping", "model_config", "model_function", "optimizer_config", "trial_config")
+    ),
 )
 
 # Settings that came later, with the value that leaves everything as it was: results from before them stay valid.
@@ -43,23 +48,13 @@ def recipe() -> str:
     digest = hashlib.sha256()
     for path in sorted(path for pattern in _TRAINING_CODE for path in package.glob(pattern)):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        digest.update(json.dumps([path.name, _code(tree)]).encode())
+        digest.update(json.dumps([path.name, plain(tree)]).encode())
     return digest.hexdigest()[:16]
 
 
-def _code(node: Any) -> Any:
-    """Return a syntax tree as plain data, without docstrings and without what only some versions of Python fill in."""
-    if isinstance(node, list):
-        return [_code(item) for item in node]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = {name: value for name, value in ast.iter_fields(node) if value is not None and value != []}
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-        fields["body"] = node.body[1:]
-    return [type(node).__name__, {name: _code(value) for name, value in fields.items()}]
-
-
-def fingerprint(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], device: str) -> str:
+def fingerprint(
+    trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], device: str, code_sha256: str = ""
+) -> str:
     """Return the identity of a trial as 16 hexadecimal digits.
 
     Args:
@@ -67,11 +62,14 @@ def fingerprint(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str
         dataset_sha256: the content of the images and labels.
         versions: name → version of the libraries that compute.
         device: the kind of processor or GPU; equal results are promised for equal kinds only.
+        code_sha256: of the user's code that the trial runs; empty without any.
     """
-    return _hashed(_telling(trial, _LABELS), dataset_sha256, versions, device)
+    return _hashed(_telling(trial, _LABELS), dataset_sha256, versions, device, code_sha256)
 
 
-def training_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], device: str) -> str:
+def training_id(
+    trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str], device: str, code_sha256: str = ""
+) -> str:
     """Return the identity of a trial's training: trials that share it pass through the same states.
 
     It is the trial's own, but for the number of epochs where nothing but the end depends on it: a longer trial goes
@@ -79,16 +77,20 @@ def training_id(trial: Trial, *, dataset_sha256: str, versions: Mapping[str, str
 
     Args:
         trial: its settings.
-        dataset_sha256: see `trial_id`.
-        versions: see `trial_id`.
-        device: see `trial_id`.
+        dataset_sha256: see `fingerprint`.
+        versions: see `fingerprint`.
+        device: see `fingerprint`.
+        code_sha256: see `fingerprint`.
     """
     left_out = (*_LABELS, "epochs") if trial.opt.schedule == "constant" else _LABELS
-    return _hashed(_telling(trial, left_out), dataset_sha256, versions, device)
+    return _hashed(_telling(trial, left_out), dataset_sha256, versions, device, code_sha256)
 
 
-def _hashed(settings: Mapping[str, Any], dataset_sha256: str, versions: Mapping[str, str], device: str) -> str:
-    content = json.dumps([recipe(), settings, dataset_sha256, dict(versions), device], sort_keys=True)
+def _hashed(
+    settings: Mapping[str, Any], dataset_sha256: str, versions: Mapping[str, str], device: str, code_sha256: str
+) -> str:
+    facts = [recipe(), settings, dataset_sha256, dict(versions), device, *([code_sha256] if code_sha256 else [])]
+    content = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

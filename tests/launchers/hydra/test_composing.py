@@ -71,7 +71,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    "sweep", [[], ["seed=5", "hydra.sweep.dir=there", "hydra/launcher=basic"]], ids=["bare", "told"]
+    "sweep",
+    [
+        pytest.param([], id="bare", marks=pytest.mark.full),
+        pytest.param(["seed=5", "hydra.sweep.dir=there", "hydra/launcher=basic"], id="with overrides"),
+    ],
 )
 def test_is_what_hydra_composes(loader, sweep):
     """Every config, each asked for twice and after others, is the one that Hydra composes."""

@@ -100,8 +100,8 @@ def line(*cells):
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 @pytest.mark.parametrize("rows", [4, 8, 16])
 def test_equal_rows_are_called_worse_in_at_most_one_of_twenty_tables(rows, seeds, full):
-    if not full and rows > 8:
-        pytest.skip("16 rows take minutes: --full")
+    if not full and (rows, seeds) != (4, 3):
+        pytest.skip("an error rate needs thousands of tables: --full")
     wrong, covered, _, collapsed = simulate(World(rows, seeds), 2000 if full else 60)
     line("equal rows", rows, seeds, wrong, covered, collapsed)
     assert wrong <= (5 if full else 12)

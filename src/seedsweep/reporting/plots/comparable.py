@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from seedsweep.config.model_function import TARGET
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -17,11 +19,13 @@ def only_while_training(settings: Mapping[str, object]) -> list[str]:
     Args:
         settings: its own, by dotted path, as numbers or as text.
     """
+    moves = [str(settings.get(name, 0)) for name in _MOVES]  # which came later than the first results
+    is_moved = ["images are moved"] if any(map(float, moves)) else []
+    if f"model.{TARGET}" in settings:
+        return ["dropout, if the model has any, is active", *is_moved]
     dense = settings["model.dense_dropout"] if re.search(r"\d", str(settings["model.dense_units"])) else ""
     rates = re.findall(r"[\d.]+", f"{settings['model.conv_dropout']} {dense}")
-    moves = [str(settings.get(name, 0)) for name in _MOVES]  # which came later than the first results
-    reasons = {"dropout is active": rates, "images are moved": moves}
-    return [reason for reason, numbers in reasons.items() if any(float(number) for number in numbers)]
+    return [*(["dropout is active"] if any(map(float, rates)) else []), *is_moved]
 
 
 def comparable_notes(reasons: Sequence[str], validated_on: str) -> list[str]:

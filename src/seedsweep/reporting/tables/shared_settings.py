@@ -18,6 +18,7 @@ _ELSEWHERE = {
     "precision",
     "threads",
     "backend",
+    "model._target_",
     "data.name",
     "data.path",
     "data.validation",
@@ -43,7 +44,8 @@ def shared_settings(trials: Sequence[Mapping[str, str]]) -> str:
         'kernel_size=3'
     """
     known = {name for trial in trials for name in trial}
-    names = [name for name in setting_names() if name in known and name not in _ELSEWHERE]
+    of_functions = sorted(name for name in known - set(setting_names()))
+    names = [name for name in (*setting_names(), *of_functions) if name in known and name not in _ELSEWHERE]
     leaves = Counter(_leaf(name) for name in names)
     parts = []
     for name in names:

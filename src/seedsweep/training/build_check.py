@@ -1,0 +1,85 @@
+"""Builds models of a user's own before anything trains, in a process that ends afterwards."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import traceback
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedsweep.config.model_function import TARGET
+from seedsweep.errors import TrialError, UserError, reason
+from seedsweep.trials.source_code import code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from seedsweep.config.trial_config import Trial
+
+
+@dataclass(frozen=True)
+class Build:
+    """A model to build.
+
+    Attributes:
+        trial: whose model it is.
+        examples: (n, …) a few of its inputs.
+        classes: number of classes.
+    """
+
+    trial: Trial
+    examples: NDArray[np.float32]
+    classes: int
+
+
+def check_builds(builds: Sequence[Build]) -> None:
+    """Build models in a process of their own: the one that asks imports no Keras.
+
+    Raises:
+        UserError: a model cannot be built, or does not answer as it must.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        process.submit(build_all, builds).result()
+
+
+def build_all(builds: Sequence[Build]) -> None:
+    """Build models in this process.
+
+    Raises:
+        UserError: see `check_builds`.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a shape is the same on a CPU, and workers need the GPUs
+    from seedsweep.training import backend
+
+    for build in builds:
+        backend.prepare(build.trial.backend, build.trial.threads)
+        target = build.trial.model.target
+        try:
+            _build(build)
+        except TrialError as error:
+            raise UserError(str(error), where=f"model.{TARGET}", fix=f"correct {target}") from None
+        except Exception as error:  # noqa: BLE001 - whatever a user's code raises
+            own = set(map(str, code_of(target).files.values()))
+            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in own]
+            what = f"{target} cannot be called: {reason(error)}"
+            if not frames:
+                raise UserError(what, where=f"model.{TARGET}", fix=f"correct {target}") from None
+            file, line = Path(frames[-1].filename).name, frames[-1].lineno
+            raise UserError(what, where=f"{file}, line {line}, in {frames[-1].name}", fix="correct that line") from None
+
+
+def _build(build: Build) -> None:
+    import keras
+
+    from seedsweep.training import model_builder
+
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(build.trial.precision)
+    model = model_builder.build(build.trial, build.examples.shape[1:], build.classes)
+    model_builder.trained_part(build.trial, model, build.examples, build.classes)
