@@ -36,13 +36,14 @@ def check_function(model: ModelFunction, wanted: Collection[str]) -> None:
         return  # made by a call, or not written in Python: what it takes shows when it is called
     parameters = function.args
     takes_any = parameters.kwarg is not None
-    names = [item.arg for item in (*parameters.args, *parameters.kwonlyargs)]
+    is_method = function.name == "__init__"
+    names = [item.arg for item in (*parameters.args, *parameters.kwonlyargs)][is_method:]
     for name in REQUIRED:
         if name not in names and not takes_any:
             raise UserError(
                 f"{model.target} has no parameter '{name}'",
                 where=f"{module.path.name}, line {function.lineno}",
-                fix=f"def {function.name}(input_shape, classes, …)",
+                fix=f"def {function.name}({'self, ' * is_method}input_shape, classes, …)",
             )
     _check_given(model, [name for name in names if name not in REQUIRED], takes_any=takes_any)
     _check_missing(model, function)
