@@ -9,6 +9,7 @@ from support.commands import ROOT
 
 from seedsweep.cli.sweep_command import CONFIG_NAME
 from seedsweep.cli.table_command import FORMATS
+from seedsweep.config.function_overrides import complete_overrides
 from seedsweep.config.run_config import all_setting_names
 from seedsweep.reporting.tables import formats
 
@@ -45,7 +46,8 @@ def test_commands_on_the_pages_compose(page, compose, rows_of):
             words = shlex.split(line.split("python sweep.py", 1)[1], comments=True)
             overrides = [word for word in words if "=" in word and not word.startswith(("hydra", "sweeps"))]
             # One value of each is enough to know that the key and the choices are there.
-            compose(*row_of(words, rows_of), *map(first_of, OverridesParser.create().parse_overrides(overrides)))
+            parsed = OverridesParser.create().parse_overrides(complete_overrides(overrides))
+            compose(*row_of(words, rows_of), *map(first_of, parsed))
 
 
 def row_of(words, rows_of):

@@ -69,6 +69,52 @@ def test_stopped_anywhere_a_trial_ends_with_the_same_bits(tmp_path, compose, ove
     assert resumed.tested.loss == undisturbed.tested.loss
 
 
+NETS = """
+import keras
+
+
+class Noisy(keras.Model):
+    def __init__(self, input_shape, classes, *, rate=0.1):
+        super().__init__()
+        self.flat = keras.layers.Flatten()
+        self.noise = keras.layers.GaussianNoise(rate)
+        self.norm = keras.layers.BatchNormalization()
+        self.out = keras.layers.Dense(classes)
+        self.generator = keras.random.SeedGenerator()
+
+    def call(self, x, training=False):
+        x = self.norm(self.noise(self.flat(x), training=training), training=training)
+        self.add_loss(1e-3 * keras.ops.mean(keras.ops.square(x)))
+        return self.out(x)
+
+    def train_step(self, data):
+        x, y = data
+        return super().train_step((x + 0.1 * keras.random.normal(keras.ops.shape(x), seed=self.generator), y))
+"""
+
+
+def test_a_class_of_a_user_s_own_ends_with_the_same_bits(tmp_path, compose, monkeypatch):
+    """With a training step, a loss and random numbers of its own, drawn from generators that are its variables."""
+    from seedsweep.training import trainer
+
+    (tmp_path / "noisy_nets.py").write_text(NETS)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = ["model=own", "model._target_=noisy_nets.Noisy", "+model.rate=0.2", "epochs=3"]
+    trial = compose(*small_data(tmp_path), *own).trial
+    dataset = load(trial.data)
+    undisturbed = trainer.train(trial, dataset, lambda _: None, keeping(tmp_path / "a", 1), None)
+    place = keeping(tmp_path / "b", 1, StopAfter(13))
+    with pytest.raises(TrialStopped):
+        trainer.train(trial, dataset, lambda _: None, place, None)
+    start = checkpoints.read(place.path, "t", 3)
+    assert start.epoch == 1
+    resumed = trainer.train(trial, dataset, lambda _: None, keeping(tmp_path / "b", 1), start)
+    assert resumed.weights_sha256 == undisturbed.weights_sha256
+    assert resumed.tested.loss == undisturbed.tested.loss
+    assert resumed.save(tmp_path) is not None  # Keras cannot write a class that has no `get_config`
+    assert (tmp_path / "model.weights.h5").is_file()
+
+
 def keeping(directory, every, stop=lambda: False):
     directory.mkdir(exist_ok=True)
     return CheckpointConfig("t", directory / checkpoints.FILE_NAME, every, stop)

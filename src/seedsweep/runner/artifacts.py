@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from seedsweep.reporting.plots.comparable import only_while_training
 from seedsweep.reporting.plots.trial_curves import draw_curves
+from seedsweep.runner.code_files import relative_paths
 from seedsweep.runner.run_metadata import code_of_model
 
 if TYPE_CHECKING:
@@ -64,13 +65,9 @@ def write_files(
 
 
 def _copy_code(directory: Path, code: SourceCode) -> None:
-    """Keep the user's modules, each where its package would have it."""
-    for name, file in code.files.items():
-        is_package = file.name == "__init__.py"
-        place = directory.joinpath(*name.split("."), *(["__init__.py"] if is_package else []))
-        place = place if is_package else place.with_suffix(".py")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(file.read_bytes())
+    for place, file in relative_paths(code).items():
+        (directory / place).parent.mkdir(parents=True, exist_ok=True)
+        (directory / place).write_bytes(file.read_bytes())
 
 
 def _draw(directory: Path, trial: Trial, name: str, trained: TrainingResult, epochs: Sequence[EpochMetrics]) -> None:

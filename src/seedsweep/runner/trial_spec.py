@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from seedsweep.config.run_config import read_config
 from seedsweep.errors import UserError
 from seedsweep.launchers.task_spec import JobSpec, TaskSpec
+from seedsweep.runner import code_files
+from seedsweep.runner.run_metadata import code_of_model
 from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from seedsweep.launchers.task_spec import Files
+
+
+# The kind of a file that is a module of a user's function.
+_CODE = "code"
 
 
 class TrialSpec(TaskSpec):
@@ -41,18 +47,24 @@ class TrialSpec(TaskSpec):
         return threads if isinstance(threads, int) else 1
 
     def files(self, config: DictConfig) -> Files:
-        """Return the file of a trial's images, if another machine may not have it."""
+        """Return the file of a trial's images and those of its model's function: another machine may lack them."""
         from seedsweep.data import sources
 
-        data = read_config(config).trial.data
-        found = sources.file_of(data.name, data.path)
-        return {(data.name, data.path): found} if found else {}
+        trial = read_config(config).trial
+        images = sources.file_of(trial.data.name, trial.data.path)
+        code = code_of_model(trial.model)
+        return {
+            **({(trial.data.name, trial.data.path): images} if images else {}),
+            **({(_CODE, place): file for place, file in code_files.relative_paths(code).items()} if code else {}),
+        }
 
     def receive_files(self, files: Files) -> None:
-        """Read images from these copies from now on."""
+        """Read images, and import modules, from these copies from now on."""
         from seedsweep.data import sources
 
-        sources.use_copies(files)
+        sources.use_copies({key: copy for key, copy in files.items() if key[0] != _CODE})
+        if modules := {str(place): copy for (kind, place), copy in files.items() if kind == _CODE}:
+            code_files.make_importable(modules)
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables that change what a trial computes."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import random
 import subprocess
 import sys
 import tempfile
@@ -165,17 +164,13 @@ def seed_generators(seed: int, epoch: int) -> None:
     """Fix the random numbers of an epoch that come from no variable of the network.
 
     On PyTorch, Keras' dropout draws from the library's own generator, whose state no checkpoint has, and which
-    Keras uses up at each first call too. A user's training step may draw from Python's and NumPy's.
+    Keras uses up at each first call too.
     """
-    import numpy as np
-
-    drawn = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-    random.seed(drawn)
-    np.random.seed(drawn)  # noqa: NPY002 - what a user's code may draw from
     if os.environ.get("KERAS_BACKEND") == "torch":
+        import numpy as np
         import torch
 
-        torch.manual_seed(drawn)
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
 
 
 @cache

@@ -43,6 +43,35 @@ def test_gives_what_the_pool_gives(tmp_path, shell):
     assert "plan: 2 cached, 0 to resume, 0 new" in again.out
 
 
+OWN = """
+import keras
+
+from helpers import block
+
+
+def wide(input_shape, classes, *, width=4):
+    layers = [keras.Input(input_shape), keras.layers.Flatten(), block(width), keras.layers.Dense(classes)]
+    return keras.Sequential(layers)
+"""
+HELPERS = "import keras\n\n\ndef block(width):\n    return keras.layers.Dense(width, activation='relu')\n"
+
+
+@pytest.mark.full
+@needs_own_disks
+def test_a_user_s_function_travels_to_nodes_that_have_no_file_of_it(tmp_path, shell, cluster):
+    """And gives the same weights there as in the pool."""
+    (tmp_path / "nets.py").write_text(OWN)
+    (tmp_path / "helpers.py").write_text(HELPERS)
+    small = [*small_data(tmp_path), "model._target_=nets.wide", "epochs=2", "seed=1,2", "pictures=false"]
+    assert shell.sweep("-m", *small, "hydra.launcher.workers=2", "tracking.experiment=pool").code == 0
+    there = [RAY, f"hydra.launcher.address='{cluster.address}'", "tracking.experiment=ray"]
+    ended = shell.sweep("-m", *small, *there, **cluster.variables)
+    assert ended.code == 0, ended.out + ended.err
+    for key in ("trial_id", "code_sha256", "weights_sha256"):
+        pool, ray = ([trial.tags[key] for trial in trials_of(tmp_path, name)] for name in ("pool", "ray"))
+        assert pool == ray, key
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A head and two nodes, to which all that the tests write to is another, empty directory."""
