@@ -54,7 +54,7 @@ CASES = [
         "TF_ENABLE_ONEDNN_OPTS=0 python sweep.py",
     ),
     (["model.conv_filters=[32,64"], "unclosed '['", "model.conv_filters=[32,64]"),
-    (["model=huge"], "no model 'huge'; available: conv1, conv2, conv3, conv4, mlp, own", "model="),
+    (["model=huge"], "no model 'huge'; available: conv1, conv2, conv3, conv4, function, mlp", "model="),
     (["-m", "model=conv1,huge"], "no model 'huge'; available: conv1", "model="),
     (["opt=adm"], "no opt 'adm'; available: adadelta, adam", "opt=adam"),
     (["model=null"], "model cannot be null", "model=conv3"),

@@ -9,7 +9,7 @@ from seedsweep.config.trial_config import Trial
 from seedsweep.errors import UserError
 
 GROUPS = {
-    group: sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem != "own")
+    group: sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem != "function")
     for group in ("model", "opt", "reg", "stop")
 }
 

@@ -9,6 +9,7 @@ from support.stores import store_of
 from seedsweep.tracking.run_queries import find_sweep
 
 
+@pytest.mark.full
 @pytest.mark.train
 def test_the_type_that_holds_pixels_does_not_decide_the_accuracy(tmp_path, starter):
     """The digits of scikit-learn, 0 to 16, in three types.

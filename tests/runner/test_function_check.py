@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from seedsweep.config.model_function import ModelFunction
+from seedsweep.config.functions import ModelFunction, OptimizerFunction
 from seedsweep.errors import UserError
 from seedsweep.runner.function_check import check_function
 
@@ -145,3 +145,11 @@ def test_a_setting_that_would_change_nothing_is_refused(group, name):
     check("nets.penalised", [group])
     with pytest.raises(UserError, match=f"nets.wide has no parameter '{name}', so that {group} would change nothing"):
         check("nets.wide", [group])
+
+
+def test_an_optimizer_is_a_function_too():
+    """Of Keras, or of the user's; nothing comes from the data."""
+    check_function(OptimizerFunction.from_config({"_target_": "keras.optimizers.Lion", "learning_rate": 1e-4}), ())
+    with pytest.raises(UserError, match=r"nets\.needing needs a value for its parameter 'input_shape'") as refused:
+        check_function(OptimizerFunction.from_config({"_target_": "nets.needing", "units": 1}), ())
+    assert refused.value.where == "opt.input_shape"

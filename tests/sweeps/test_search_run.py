@@ -48,6 +48,7 @@ def rates(trying):
     return {number: trial.settings["opt.learning_rate"] for number, trial in suggested(trying)[0].items()}
 
 
+@pytest.mark.full
 def test_a_search_confirms_its_winner(search, shell):
     """Not one of its trials sees the test images but those with fresh seeds; the gap stands in the table."""
     trying = search("random", "hydra.sweeper.max_trials=6", "hydra.sweeper.confirm=2")

@@ -99,7 +99,7 @@ def test_a_class_of_a_user_s_own_ends_with_the_same_bits(tmp_path, compose, monk
 
     (tmp_path / "noisy_nets.py").write_text(NETS)
     monkeypatch.syspath_prepend(tmp_path)
-    own = ["model=own", "model._target_=noisy_nets.Noisy", "+model.rate=0.2", "epochs=3"]
+    own = ["model=function", "model._target_=noisy_nets.Noisy", "+model.rate=0.2", "epochs=3"]
     trial = compose(*small_data(tmp_path), *own).trial
     dataset = load(trial.data)
     undisturbed = trainer.train(trial, dataset, lambda _: None, keeping(tmp_path / "a", 1), None)

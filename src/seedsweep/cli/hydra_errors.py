@@ -16,6 +16,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError
 
+from seedsweep.config.functions import FUNCTION_GROUPS
 from seedsweep.config.overrides import override, quoted, shell_word
 from seedsweep.config.run_config import all_setting_names, unresolved
 from seedsweep.config.validators import unknown_setting
@@ -177,10 +178,10 @@ def _not_overridden(key: str, message: str, arguments: Sequence[str]) -> UserErr
     if key in all_setting_names():
         what = f"the primary config has no '{key}'"
         return UserError(what, where=key, fix=f"{with_value(f'+{key}')}, or a line for it in that file")
-    if key.startswith("model.") and not did_you_mean(key, all_setting_names()):
-        name = key.partition(".")[2]
-        fix = f"{with_value(f'+{key}')}, if the model is a function that has a parameter {name}"
-        return UserError(f"the model has no setting '{name}'", where=key, fix=fix)
+    group, _, name = key.partition(".")
+    if group in FUNCTION_GROUPS and name and not did_you_mean(key, all_setting_names()):
+        fix = f"{with_value(f'+{key}')}, if {group} is a function that has a parameter {name}"
+        return UserError(f"{group} has no setting '{name}'", where=key, fix=fix)
     return unknown_setting(key, all_setting_names(), with_value)
 
 

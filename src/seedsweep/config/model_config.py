@@ -1,6 +1,6 @@
 """The built-in family of networks: convolutions, then dense layers, then softmax.
 
-Not here: building it in Keras, see `seedsweep.models.convnet`; other networks, see `model_function`. What can be
+Not here: building it in Keras, see `seedsweep.models.convnet`; other networks, see `functions`. What can be
 said of a network by arithmetic alone is said here, so that a bad one is refused before anything starts.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from seedsweep.config import validators
@@ -61,6 +61,10 @@ class Optimizer:
             schedule=validators.choice("opt.schedule", config["schedule"], SCHEDULES),
             warmup=_warmup(config["schedule"], config["warmup"]),
         )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the group's settings, by name."""
+        return asdict(self)
 
 
 def _warmup(schedule: object, value: object) -> float:

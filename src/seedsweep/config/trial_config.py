@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from seedsweep.config import validators
 from seedsweep.config.early_stopping import EarlyStoppingConfig
+from seedsweep.config.functions import FUNCTION_GROUPS, TARGET, ModelFunction, OptimizerFunction
 from seedsweep.config.model_config import ModelConfig
-from seedsweep.config.model_function import TARGET, ModelFunction
 from seedsweep.config.optimizer_config import Optimizer
 from seedsweep.config.overrides import override
 from seedsweep.errors import UserError
@@ -171,7 +171,7 @@ class Trial:
     """
 
     model: ModelConfig | ModelFunction
-    opt: Optimizer
+    opt: Optimizer | OptimizerFunction
     reg: Regularizer
     data: Data
     stop: EarlyStoppingConfig
@@ -198,7 +198,7 @@ class Trial:
         for group in ("model", "opt", "reg", "data", "stop"):
             if not hasattr(config[group], "items"):
                 validators.raise_invalid(group, "a group of settings", config[group], f"one of its choices: {group}=…")
-        opt, epochs = Optimizer.from_config(config["opt"]), validators.integer("epochs", config["epochs"], example=12)
+        opt, epochs = _optimizer(config["opt"]), validators.integer("epochs", config["epochs"], example=12)
         if opt.warmup >= epochs:
             validators.raise_invalid("opt.warmup", f"less than the {epochs} epochs", opt.warmup, "opt.warmup=0")
         data, stop = Data.from_config(config["data"]), EarlyStoppingConfig.from_config(config["stop"])
@@ -227,7 +227,7 @@ class Trial:
 
     def settings(self) -> dict[str, Any]:
         """Return every leaf by its dotted path; lists stay lists."""
-        return dict(_leaves("", asdict(self) | {"model": self.model.settings()}))
+        return dict(_leaves("", asdict(self) | {"model": self.model.settings(), "opt": self.opt.settings()}))
 
 
 def _model(config: Mapping[str, Any]) -> ModelConfig | ModelFunction:
@@ -242,6 +242,10 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield prefix, list(value) if isinstance(value, tuple) else value
 
 
+def _optimizer(config: Mapping[str, Any]) -> Optimizer | OptimizerFunction:
+    return OptimizerFunction.from_config(config) if TARGET in config else Optimizer.from_config(config)
+
+
 def setting_names() -> list[str]:
     """Return the dotted path of every setting that a trial has; those of a function's own arguments are unknown."""
     return list(_names("", Trial))
@@ -249,7 +253,7 @@ def setting_names() -> list[str]:
 
 def is_setting(name: str) -> bool:
     """Tell whether a dotted path is, or may be, a setting of a trial: a function may have any argument."""
-    return name.startswith("model.") or name in _known_names()
+    return name.partition(".")[0] in FUNCTION_GROUPS or name in _known_names()
 
 
 @cache

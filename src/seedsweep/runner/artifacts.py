@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from seedsweep.reporting.plots.comparable import only_while_training
 from seedsweep.reporting.plots.trial_curves import draw_curves
 from seedsweep.runner.code_files import relative_paths
-from seedsweep.runner.run_metadata import code_of_model
+from seedsweep.runner.run_metadata import code_of_trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def write_files(
         _say_once(f"Keras cannot write the whole of {name}, only its weights, as model.weights.h5: {problem}")
     (directory / "model.txt").write_text(trained.summary(), encoding="utf-8")
     OmegaConf.save(_nested(trial.settings()), directory / "config.yaml")
-    if code := code_of_model(trial.model):
+    if code := code_of_trial(trial):
         _copy_code(directory / "code", code)
     if pictures:
         _draw(directory, trial, name, trained, epochs)

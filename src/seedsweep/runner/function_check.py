@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from seedsweep.config.model_function import OFFERED, REQUIRED, TARGET
+from seedsweep.config.functions import OFFERED, TARGET
 from seedsweep.config.overrides import override
 from seedsweep.errors import UserError, did_you_mean
 from seedsweep.trials.python_modules import find_module, modules_beside
@@ -14,71 +14,69 @@ from seedsweep.trials.source_code import definitions, imported_from, split_targe
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from seedsweep.config.model_function import ModelFunction
+    from seedsweep.config.functions import Function
     from seedsweep.trials.python_modules import Module
 
-_WHERE = f"model.{TARGET}"
 
-
-def check_function(model: ModelFunction, wanted: Collection[str]) -> None:
-    """Check that a model's function exists and takes its arguments.
+def check_function(called: Function, wanted: Collection[str]) -> None:
+    """Check that a function exists and takes its arguments.
 
     Args:
-        model: the function, with its arguments.
+        called: the function, with its arguments.
         wanted: the groups of `OFFERED` that are in use.
 
     Raises:
         UserError: there is no such function, or it takes other arguments.
     """
-    module = _module_of(model)
-    function = _function(module, model.target.rpartition(".")[2])
+    module = _module_of(called)
+    function = _function(module, called.target.rpartition(".")[2], f"{called.group}.{TARGET}")
     if function is None:
         return  # made by a call, or not written in Python: what it takes shows when it is called
     parameters = function.args
     takes_any = parameters.kwarg is not None
     is_method = function.name == "__init__"
     names = [item.arg for item in (*parameters.args, *parameters.kwonlyargs)][is_method:]
-    for name in REQUIRED:
+    for name in called.required:
         if name not in names and not takes_any:
             raise UserError(
-                f"{model.target} has no parameter '{name}'",
+                f"{called.target} has no parameter '{name}'",
                 where=f"{module.path.name}, line {function.lineno}",
                 fix=f"def {function.name}({'self, ' * is_method}input_shape, classes, …)",
             )
-    _check_given(model, [name for name in names if name not in REQUIRED], takes_any=takes_any)
-    _check_missing(model, function)
+    _check_given(called, [name for name in names if name not in called.required], takes_any=takes_any)
+    _check_missing(called, function)
     for group, name in OFFERED.items():
         if group in wanted and name not in names and not takes_any:
             off = "reg=none" if group == "reg" else "data.augment's settings at 0"
             raise UserError(
-                f"{model.target} has no parameter '{name}', so that {group} would change nothing",
+                f"{called.target} has no parameter '{name}', so that {group} would change nothing",
                 where=group,
                 fix=f"{off}, or a parameter {name} that {function.name} uses",
             )
 
 
-def _module_of(model: ModelFunction) -> Module:
+def _module_of(called: Function) -> Module:
     try:
-        return split_target(model.target)[0]
+        return split_target(called.target)[0]
     except LookupError as error:
         missing = str(error.args[0])
         close = did_you_mean(missing, modules_beside())
         what = f"no module '{missing}'" + (f"; did you mean '{close}'?" if close else "")
-        function = model.target.rpartition(".")[2]
+        function = called.target.rpartition(".")[2]
         file = f"{missing.replace('.', '/')}.py"
         fix = (
-            override(_WHERE, f"{close}.{function}")
+            override(f"{called.group}.{TARGET}", f"{close}.{function}")
             if close
             else f"a file {file} in this directory, with def {function}"
         )
-        raise UserError(what, where=_WHERE, fix=fix) from error
+        raise UserError(what, where=f"{called.group}.{TARGET}", fix=fix) from error
     except SyntaxError as error:
         raise UserError(
             f"{error.msg}", where=f"{error.filename}, line {error.lineno}", fix="correct that line"
         ) from error
 
 
-def _function(module: Module, name: str) -> ast.FunctionDef | None:
+def _function(module: Module, name: str, setting: str) -> ast.FunctionDef | None:
     """Return the definition of a function, or of a class's `__init__`; None if it is not plainly written there.
 
     Raises:
@@ -97,42 +95,42 @@ def _function(module: Module, name: str) -> ast.FunctionDef | None:
         has = f"it has {', '.join(functions)}" if functions else "it has none"
         raise UserError(
             f"{module.path.name} has no function '{name}'; " + (f"did you mean '{close}'?" if close else has),
-            where=_WHERE,
-            fix=override(_WHERE, f"{module.name}.{close or next(iter(functions), name)}"),
+            where=setting,
+            fix=override(setting, f"{module.name}.{close or next(iter(functions), name)}"),
         )
     statement = known[name][-1]
     if isinstance(statement, ast.ImportFrom):
         alias = next(alias for alias in statement.names if (alias.asname or alias.name) == name)
         source = find_module(imported_from(module, statement))
-        return _function(source, alias.name) if source and source.name != module.name else None
+        return _function(source, alias.name, setting) if source and source.name != module.name else None
     if isinstance(statement, ast.ClassDef):
         inner = [node for node in statement.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
         return inner[-1] if inner else None
     return statement if isinstance(statement, ast.FunctionDef) and not statement.decorator_list else None
 
 
-def _check_given(model: ModelFunction, names: list[str], *, takes_any: bool) -> None:
-    for name, value in model.keywords:
+def _check_given(called: Function, names: list[str], *, takes_any: bool) -> None:
+    for name, value in called.keywords:
         if name not in names and not takes_any:
             close = did_you_mean(name, names)
             raise UserError(
-                f"{model.target} has no parameter '{name}'" + (f"; did you mean '{close}'?" if close else ""),
-                where=f"model.{name}",
-                fix=override(f"model.{close}", value) if close else f"one of {', '.join(names) or 'none'}",
+                f"{called.target} has no parameter '{name}'" + (f"; did you mean '{close}'?" if close else ""),
+                where=f"{called.group}.{name}",
+                fix=override(f"{called.group}.{close}", value) if close else f"one of {', '.join(names) or 'none'}",
             )
 
 
-def _check_missing(model: ModelFunction, function: ast.FunctionDef) -> None:
+def _check_missing(called: Function, function: ast.FunctionDef) -> None:
     arguments = function.args
     positional = arguments.args[: len(arguments.args) - len(arguments.defaults)]
     keyword = [
         item for item, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None
     ]
-    given = {*REQUIRED, *OFFERED.values(), "self", *dict(model.keywords)}
+    given = {*called.required, *OFFERED.values(), "self", *dict(called.keywords)}
     for item in (*positional, *keyword):
         if item.arg not in given:
             raise UserError(
-                f"{model.target} needs a value for its parameter '{item.arg}'",
-                where=f"model.{item.arg}",
-                fix=f"model.{item.arg}=VALUE",
+                f"{called.target} needs a value for its parameter '{item.arg}'",
+                where=f"{called.group}.{item.arg}",
+                fix=f"{called.group}.{item.arg}=VALUE",
             )

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from seedsweep.config.model_function import ModelFunction
+from seedsweep.config.functions import Function
 from seedsweep.config.overrides import format_override
 from seedsweep.config.reproduce import reproduce_command
 from seedsweep.tracking.tags import ROW_TAGS
@@ -22,7 +22,6 @@ from seedsweep.trials.variants import run_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from seedsweep.config.model_config import ModelConfig
     from seedsweep.config.named_rows import NamedRow
     from seedsweep.config.trial_config import Trial
     from seedsweep.data.dataset import Dataset
@@ -87,7 +86,7 @@ def build_run_metadata(
         tags: see `describing_tags`.
         search: its place in its search, if its sweep is one.
     """
-    code = code_of_model(trial.model)
+    code = code_of_trial(trial)
     basis: Any = {
         "dataset_sha256": tags["dataset_sha256"],
         "versions": runtime.versions,
@@ -136,14 +135,15 @@ def describing_tags(dataset: Dataset, row: NamedRow | None) -> dict[str, str]:
     return {name: text for name, text in tags.items() if text}
 
 
-def code_of_model(model: ModelConfig | ModelFunction) -> SourceCode | None:
-    """Return the user's code that builds a model; None for a built-in one."""
-    return _code(model.target) if isinstance(model, ModelFunction) else None
+def code_of_trial(trial: Trial) -> SourceCode | None:
+    """Return the user's code that a trial runs; None without any."""
+    code = _code(tuple(called.target for called in (trial.model, trial.opt) if isinstance(called, Function)))
+    return code if code.parts else None
 
 
 @cache  # in a worker: the code as it was when its modules were imported
-def _code(target: str) -> SourceCode:
-    return code_of(target)
+def _code(targets: tuple[str, ...]) -> SourceCode:
+    return code_of(*targets)
 
 
 def _code_tags(code: SourceCode) -> dict[str, str]:

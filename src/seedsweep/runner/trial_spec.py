@@ -8,7 +8,7 @@ from seedsweep.config.run_config import read_config
 from seedsweep.errors import UserError
 from seedsweep.launchers.task_spec import JobSpec, TaskSpec
 from seedsweep.runner import code_files
-from seedsweep.runner.run_metadata import code_of_model
+from seedsweep.runner.run_metadata import code_of_trial
 from seedsweep.trials.variants import run_name
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class TrialSpec(TaskSpec):
 
         trial = read_config(config).trial
         images = sources.file_of(trial.data.name, trial.data.path)
-        code = code_of_model(trial.model)
+        code = code_of_trial(trial)
         return {
             **({(trial.data.name, trial.data.path): images} if images else {}),
             **({(_CODE, place): file for place, file in code_files.relative_paths(code).items()} if code else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seedsweep.config.model_function import ModelFunction
+from seedsweep.config.functions import Function, ModelFunction, OptimizerFunction
 from seedsweep.errors import UserError
 from seedsweep.runner.function_check import check_function
 
@@ -40,6 +40,8 @@ def load_checked(trial: Trial) -> Dataset:
             fix=f"batch_size={min(128, len(loaded.train))}",
         )
     trial.data.augment.check_fits(*loaded.image_shape[:2])
+    if isinstance(trial.opt, OptimizerFunction):
+        check_function(trial.opt, ())
     if isinstance(trial.model, ModelFunction):
         check_function(trial.model, _wanted(trial))
     else:
@@ -81,9 +83,17 @@ def check_models_build(trials: Sequence[Trial]) -> None:
 
     builds: dict[object, Build] = {}
     for trial in trials:
-        if isinstance(trial.model, ModelFunction):
+        if isinstance(trial.model, Function) or isinstance(trial.opt, Function):
             loaded = dataset.load(trial.data)
-            kind = (trial.model, trial.reg, trial.data.augment, loaded.image_shape, loaded.classes, trial.precision)
+            kind = (
+                trial.model,
+                trial.opt,
+                trial.reg,
+                trial.data.augment,
+                loaded.image_shape,
+                loaded.classes,
+                trial.precision,
+            )
             builds.setdefault(kind, Build(trial, loaded.train.x[:_EXAMPLES], loaded.classes))
     if builds:
         check_builds(list(builds.values()))

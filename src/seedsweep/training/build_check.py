@@ -6,16 +6,17 @@ import multiprocessing
 import os
 import traceback
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedsweep.config.model_function import TARGET
+from seedsweep.config.functions import TARGET, OptimizerFunction
 from seedsweep.errors import TrialError, UserError, reason
 from seedsweep.trials.source_code import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -57,29 +58,35 @@ def build_all(builds: Sequence[Build]) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a shape is the same on a CPU, and workers need the GPUs
     from seedsweep.training import backend
 
-    for build in builds:
-        backend.prepare(build.trial.backend, build.trial.threads)
-        target = build.trial.model.target
-        try:
-            _build(build)
-        except TrialError as error:
-            raise UserError(str(error), where=f"model.{TARGET}", fix=f"correct {target}") from None
-        except Exception as error:  # noqa: BLE001 - whatever a user's code raises
-            own = set(map(str, code_of(target).files.values()))
-            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in own]
-            what = f"{target} cannot be called: {reason(error)}"
-            if not frames:
-                raise UserError(what, where=f"model.{TARGET}", fix=f"correct {target}") from None
-            file, line = Path(frames[-1].filename).name, frames[-1].lineno
-            raise UserError(what, where=f"{file}, line {line}, in {frames[-1].name}", fix="correct that line") from None
-
-
-def _build(build: Build) -> None:
+    backend.prepare(builds[0].trial.backend, builds[0].trial.threads)  # the same for all trials of a sweep
     import keras
 
     from seedsweep.training import model_builder
 
-    keras.utils.clear_session()
-    keras.config.set_dtype_policy(build.trial.precision)
-    model = model_builder.build(build.trial, build.examples.shape[1:], build.classes)
-    model_builder.trained_part(build.trial, model, build.examples, build.classes)
+    for build in builds:
+        trial = build.trial
+        keras.utils.clear_session()
+        keras.config.set_dtype_policy(trial.precision)
+        with _explained("model", trial.model.target):
+            model = model_builder.build(trial, build.examples.shape[1:], build.classes)
+            model_builder.trained_part(trial, model, build.examples, build.classes)
+        if isinstance(trial.opt, OptimizerFunction):
+            with _explained("opt", trial.opt.target):
+                model_builder.optimizer(trial.opt, steps=1, steps_an_epoch=1)
+
+
+@contextmanager
+def _explained(group: str, target: str) -> Iterator[None]:
+    """Turn what a function raises into an error that names the line of the user's file."""
+    where, fix = f"{group}.{TARGET}", f"correct {target}"
+    try:
+        yield
+    except TrialError as error:
+        raise UserError(str(error), where=where, fix=fix) from None
+    except Exception as error:  # noqa: BLE001 - whatever a user's code raises
+        own = set(map(str, code_of(target).files.values()))
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in own]
+        if frames:
+            where = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}, in {frames[-1].name}"
+            fix = "correct that line"
+        raise UserError(f"{target} cannot be called: {reason(error)}", where=where, fix=fix) from None

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers, losses, ops, optimizers, regularizers
 
-from seedsweep.config.model_function import ModelFunction
+from seedsweep.config.functions import ModelFunction, OptimizerFunction
 from seedsweep.errors import TrialError
 from seedsweep.training.lr_schedules import learning_rate
 from seedsweep.trials.python_modules import find_module
@@ -45,14 +45,17 @@ def build(trial: Trial, input_shape: tuple[int, ...], classes: int) -> keras.Mod
     if movers := augmentation_layers(trial.data.augment, input_shape):
         arguments["augmentation"] = movers
     before = set(sys.modules)
-    module, _, name = trial.model.target.rpartition(".")
-    function = getattr(importlib.import_module(module), name)
-    model = function(input_shape=input_shape, classes=classes, **arguments)
+    model = _called(trial.model.target, input_shape=input_shape, classes=classes, **arguments)
     _refuse_unknown_code(trial.model.target, sys.modules.keys() - before)
     if not isinstance(model, keras.Model):
         what = "nothing" if model is None else f"a {type(model).__name__}"
         raise TrialError(f"{trial.model.target} returned {what}, and must return a keras.Model")
     return model
+
+
+def _called(target: str, **arguments: Any) -> Any:
+    module, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module), name)(**arguments)
 
 
 def _refuse_unknown_code(target: str, imported: Collection[str]) -> None:
@@ -166,7 +169,7 @@ def loss(*, from_logits: bool, smoothing: float) -> losses.Loss:
     return _Crossentropy(from_logits=from_logits, smoothing=smoothing)
 
 
-def optimizer(opt: Optimizer, *, steps: int, steps_an_epoch: int) -> optimizers.Optimizer:
+def optimizer(opt: Optimizer | OptimizerFunction, *, steps: int, steps_an_epoch: int) -> optimizers.Optimizer:
     """Build the optimizer with Keras' defaults for all that a trial does not set.
 
     Args:
@@ -174,6 +177,11 @@ def optimizer(opt: Optimizer, *, steps: int, steps_an_epoch: int) -> optimizers.
         steps: of the whole training; with those of an epoch what a schedule is drawn over.
         steps_an_epoch: batches of one epoch.
     """
+    if isinstance(opt, OptimizerFunction):
+        made = _called(opt.target, **opt.arguments())
+        if not isinstance(made, optimizers.Optimizer):
+            raise TrialError(f"{opt.target} returned a {type(made).__name__}, and must return a Keras optimizer")
+        return made
     kinds = {
         "sgd": optimizers.SGD,
         "adam": optimizers.Adam,

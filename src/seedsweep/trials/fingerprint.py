@@ -21,7 +21,7 @@ _TRAINING_CODE = (
     *("data/*.py", "models/*.py", "training/*.py", "system/hashing.py"),
     *(
         f"config/{name}.py"
-        for name in ("early_stopping", "model_config", "model_function", "optimizer_config", "trial_config")
+        for name in ("early_stopping", "model_config", "functions", "optimizer_config", "trial_config")
     ),
 )
 

@@ -44,19 +44,19 @@ class SourceCode:
     files: Mapping[str, Path]
 
 
-def code_of(target: str) -> SourceCode:
-    """Return the code that a function depends on.
+def code_of(*targets: str) -> SourceCode:
+    """Return the code that functions depend on.
 
     Args:
-        target: the function's dotted path.
+        targets: the functions' dotted paths.
 
     Raises:
-        LookupError: there is no such function.
+        LookupError: there is no such module.
         SyntaxError: a file is not Python.
     """
-    module, name = split_target(target)
     reached = _Reached()
-    reached.visit(module, name)
+    for target in targets:
+        reached.visit(*split_target(target))
     parts = {**reached.module_digests(), **reached.versions()}
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
     return SourceCode(digest, parts, {module.name: module.path for module in reached.modules.values()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from seedsweep.config.model_function import TARGET
+from seedsweep.config.functions import TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

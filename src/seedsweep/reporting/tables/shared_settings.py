@@ -19,6 +19,7 @@ _ELSEWHERE = {
     "threads",
     "backend",
     "model._target_",
+    "opt._target_",
     "data.name",
     "data.path",
     "data.validation",
