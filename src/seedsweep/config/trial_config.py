@@ -208,8 +208,15 @@ class Trial:
                 where="data.validation",
                 fix="data.validation=holdout",
             )
+        model = _model(config["model"])
+        if isinstance(model, ModelFunction) and config["from_logits"] is False:
+            raise UserError(
+                f"from_logits is for the built-in models; what {model.target} gives is found out",
+                where="from_logits",
+                fix="from_logits=true",
+            )
         return cls(
-            model=_model(config["model"]),
+            model=model,
             opt=opt,
             reg=Regularizer.from_config(config["reg"]),
             data=data,
