@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,7 +15,7 @@ from keras import layers, losses, ops, optimizers, regularizers
 from seedsweep.config.functions import ModelFunction, OptimizerFunction
 from seedsweep.errors import TrialError
 from seedsweep.training.lr_schedules import learning_rate
-from seedsweep.trials.python_modules import find_module
+from seedsweep.trials.python_modules import is_own
 from seedsweep.trials.source_code import code_of
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def _refuse_unknown_code(target: str, imported: Collection[str]) -> None:
     Raises:
         TrialError: a module was imported by a name that only running the code shows.
     """
-    modules = (find_module(name) for name in sorted(imported))
-    own = [module.name for module in modules if module is not None and module.is_own]
+    files = {name: getattr(sys.modules.get(name), "__file__", None) for name in sorted(imported)}
+    own = [name for name, file in files.items() if file and is_own(name, Path(file))]
     if own and (unknown := [name for name in own if name not in code_of(target).files]):
         raise TrialError(
             f"{target} imports {', '.join(unknown)} by a name that is made when it runs, so that a change there would "

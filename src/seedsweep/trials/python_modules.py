@@ -41,11 +41,20 @@ class Module:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is a user's code: neither installed, nor Python's, nor seedsweep's."""
-        if self.name.partition(".")[0] in ("seedsweep", "hydra_plugins"):
-            return False
-        inside = any(part in _INSTALLED for part in self.path.parts)
-        return not inside and not self.path.is_relative_to(sysconfig.get_path("stdlib"))
+        """Whether it is a user's code."""
+        return is_own(self.name, self.path)
+
+
+def is_own(name: str, path: Path) -> bool:
+    """Tell whether a module is a user's code: neither installed, nor Python's, nor seedsweep's.
+
+    Args:
+        name: its dotted name.
+        path: its file.
+    """
+    if name.partition(".")[0] in ("seedsweep", "hydra_plugins"):
+        return False
+    return not any(part in _INSTALLED for part in path.parts) and not path.is_relative_to(sysconfig.get_path("stdlib"))
 
 
 def find_module(name: str) -> Module | None:
