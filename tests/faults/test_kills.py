@@ -132,6 +132,7 @@ def test_a_hang_is_ended_by_its_timeout(sweep, full, tally):
     tally("hang, also ignoring SIGTERM: timeout, slot used again", hangs, hangs, longest)
 
 
+@pytest.mark.full
 def test_each_kind_of_crash_costs_itself_only(sweep, tally):
     """FAILED with its reason, the traceback on the screen; a death is tried again, an exception is not."""
     kinds = ["raise", "exit", "kill", "segfault", "leave", "memory", "nan", "inf", "-inf"]

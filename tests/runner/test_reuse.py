@@ -85,6 +85,7 @@ def test_only_other_seeds_make_another_look_at_the_same_rows(sweep):
     assert find_sweep(store, None).look == 1
 
 
+@pytest.mark.full
 def test_an_interrupted_rerun_goes_on_as_one(sweep):
     """The same command without `rerun=true` does not bring the old results back."""
     trying = sweep([1, 2, 3], ONE, EPOCH_SECONDS=0)
@@ -231,6 +232,7 @@ def test_starts_in_the_same_second_have_names_of_their_own():
     assert len(names) == 50
 
 
+@pytest.mark.full
 def test_max_failures_ends_a_sweep_early(sweep):
     """The rest is not started, and says so; the same command starts it."""
     trying = sweep(

@@ -169,9 +169,7 @@ def test_a_search_does_not_go_on_over_other_networks(search):
     assert units == {"one": "[8]", "two": "[4]"}
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), [("median", "patience"), pytest.param("none", "median", marks=pytest.mark.full)]
-)
+@pytest.mark.parametrize(("first", "second"), [("median", "patience"), ("none", "median")])
 def test_the_winner_is_confirmed_by_its_own_rule(search, first, second):
     """The weights of its best epoch are kept where they were; nobody is stopped by the others."""
     told = [f"stop={first},{second}", "hydra.sweeper.max_trials=4", "hydra.sweeper.confirm=1"]

@@ -35,7 +35,7 @@ def trying(sweep):
     return made, shlex.join([sys.executable, str(made.script), *made.arguments])
 
 
-@pytest.mark.parametrize("stream", ["> /dev/full", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("stream", [pytest.param("> /dev/full", marks=pytest.mark.full), ">&- 2>&- <&-"])
 def test_a_sweep_needs_no_screen(trying, stream):
     """It ends well, and its trial is recorded."""
     made, command = trying
@@ -44,6 +44,7 @@ def test_a_sweep_needs_no_screen(trying, stream):
     assert [trial.status for trial in find_sweep(store_of(made.directory), None).trials] == ["finished"]
 
 
+@pytest.mark.full
 def test_a_single_trial_needs_no_screen(trying):
     """Nor what it writes of its network, which Keras shows on the way."""
     made, _ = trying

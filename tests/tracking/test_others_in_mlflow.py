@@ -159,6 +159,7 @@ def test_runs_that_are_deleted_while_they_train_are_no_success(sweep):
     assert "mlflow runs restore --run-id" in other.output
 
 
+@pytest.mark.full
 def test_a_search_whose_trial_was_not_recorded_does_not_end_with_0(sweep):
     """The run of a trial that confirms its winner is deleted while it trains."""
     search = ["hydra/sweeper=tuner", "hydra.sweeper.algorithm=random", "hydra.sweeper.max_trials=1"]

@@ -64,6 +64,7 @@ def test_a_directory_may_have_any_name(sweep, tmp_path):
     assert others == []
 
 
+@pytest.mark.full
 def test_a_search_in_a_directory_of_any_name(sweep):
     """Its oracle keeps files there too."""
     search = ["hydra/sweeper=tuner", "hydra.sweeper.algorithm=random", "hydra.sweeper.max_trials=2"]
@@ -236,6 +237,7 @@ def test_a_disk_that_is_away_for_a_while_changes_no_path(sweep, tmp_path):
     assert [file.path for file in store_of(trying.directory).client.list_artifacts(run.info.run_id)] == ["note.txt"]
 
 
+@pytest.mark.full
 def test_what_is_trained_again_is_kept_until_it_has_finished(sweep):
     """Its metrics, although its files are gone: training it again may fail."""
     trying = sweep([1, 2, 3], ONE)
