@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seedsweep.errors import UserError
-from seedsweep.training.build_check import Build, build_all
+from seedsweep.training.build_check import Build, check_build
 
 NETS = """
 import keras
@@ -66,7 +66,7 @@ def check(compose, tmp_path, monkeypatch):
 
     def checked(*overrides):
         trial = compose(*overrides).trial
-        build_all([Build(trial, np.zeros((8, 8, 8, 1), dtype=np.float32), 3)])
+        check_build(Build(trial, np.zeros((8, 8, 8, 1), dtype=np.float32), 3))
 
     return checked
 

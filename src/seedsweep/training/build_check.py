@@ -46,33 +46,37 @@ def check_builds(builds: Sequence[Build]) -> None:
         UserError: a model cannot be built, or does not answer as it must.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        process.submit(build_all, builds).result()
+        process.submit(_build_all, builds).result()
 
 
-def build_all(builds: Sequence[Build]) -> None:
-    """Build models in this process.
-
-    Raises:
-        UserError: see `check_builds`.
-    """
+def _build_all(builds: Sequence[Build]) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a shape is the same on a CPU, and workers need the GPUs
     from seedsweep.training import backend
 
     backend.prepare(builds[0].trial.backend, builds[0].trial.threads)  # the same for all trials of a sweep
+    for build in builds:
+        check_build(build)
+
+
+def check_build(build: Build) -> None:
+    """Build a model in this process, which computes with its backend.
+
+    Raises:
+        UserError: see `check_builds`.
+    """
     import keras
 
     from seedsweep.training import model_builder
 
-    for build in builds:
-        trial = build.trial
-        keras.utils.clear_session()
-        keras.config.set_dtype_policy(trial.precision)
-        with _explained("model", trial.model.target):
-            model = model_builder.build(trial, build.examples.shape[1:], build.classes)
-            model_builder.trained_part(trial, model, build.examples, build.classes)
-        if isinstance(trial.opt, OptimizerFunction):
-            with _explained("opt", trial.opt.target):
-                model_builder.optimizer(trial.opt, steps=1, steps_an_epoch=1)
+    trial = build.trial
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(trial.precision)
+    with _explained("model", trial.model.target):
+        model = model_builder.build(trial, build.examples.shape[1:], build.classes)
+        model_builder.trained_part(trial, model, build.examples, build.classes)
+    if isinstance(trial.opt, OptimizerFunction):
+        with _explained("opt", trial.opt.target):
+            model_builder.optimizer(trial.opt, steps=1, steps_an_epoch=1)
 
 
 @contextmanager
