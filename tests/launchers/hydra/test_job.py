@@ -66,7 +66,8 @@ def composed(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("hydra_restore_singletons")
 def test_the_result_has_what_hydras_has(composed, tmp_path):
     """Before and after it was sent."""
-    job, context = composed("n=2", "hydra.job.chdir=true", "hydra.output_subdir=null")
+    # Not the usual `hydra.run.dir`, which has the second in which it is read.
+    job, context = composed("n=2", "hydra.job.chdir=true", "hydra.output_subdir=null", "hydra.run.dir=alone")
     hydras = run_job(task, job, context)
     result = JobResult(hydras)
 
