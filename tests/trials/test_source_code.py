@@ -75,6 +75,9 @@ def test_all_files_that_a_function_reaches_are_counted(written):
         ("helpers", "return units(width)", "return units(2 * width)"),
         ("deeper", "return n\n", "return n + 1\n"),
         ("helpers", "class Unused", "print(5)\nclass Unused"),
+        ("helpers", "class Unused:\n    pass", "class Unused:\n    print(5)"),
+        ("helpers", "class Unused:\n    pass", "def unused(x=print(5)):\n    pass"),
+        ("helpers", "class Unused:\n    pass", "class Unused(print(5)):\n    pass"),
         ("deeper", "def units", "@print\ndef units"),
         ("nets", "import os", "import os\nos.environ['KERAS_X'] = '1'"),
     ],
@@ -97,6 +100,7 @@ def test_what_can_change_the_result_counts(written, name, before, after):
         ("nets", "return other(classes)", "return other(2 * classes)"),
         ("helpers", "return width + 1", "return width + 2"),
         ("helpers", "pass", "size = 3"),
+        ("helpers", "pass", "def method(self):\n        print(5)"),
         ("nets", "import os", 'import os\nif __name__ == "__main__":\n    print(1)'),
     ],
 )

@@ -28,7 +28,6 @@ INITIALIZERS = (
     "random_uniform",
 )
 POOL_SIZE = 2
-BUILT_IN = "seedsweep.models.convnet"
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class ModelConfig:
     @property
     def target(self) -> str:
         """The function that builds it."""
-        return BUILT_IN
+        return "seedsweep.models.convnet"
 
     def settings(self) -> dict[str, Any]:
         """Return the group's settings, by name."""

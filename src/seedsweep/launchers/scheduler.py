@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 1.0
 # How long running jobs may take to stop after Ctrl-C: a batch, a checkpoint, and what the store needs.
 _STOP_SECONDS = 15.0
-# How long nothing may run before the user is told that no worker has started.
+# Seconds after which a user reads that no worker has started.
 _IDLE_SECONDS = 10.0
 
 

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from seedsweep.data.dataset import Dataset
 
 
-# By which a model is built, and seen to answer as it must.
-_EXAMPLES = 8
-
-
 def load_checked(trial: Trial) -> Dataset:
     """Load a trial's data and check that its other settings fit them.
 
@@ -79,7 +75,7 @@ def check_models_build(trials: Sequence[Trial]) -> None:
         UserError: one cannot be built.
     """
     from seedsweep.data import dataset
-    from seedsweep.training.build_check import Build, check_builds
+    from seedsweep.training.build_check import EXAMPLES, Build, check_builds
 
     builds: dict[object, Build] = {}
     for trial in trials:
@@ -94,6 +90,6 @@ def check_models_build(trials: Sequence[Trial]) -> None:
                 loaded.classes,
                 trial.precision,
             )
-            builds.setdefault(kind, Build(trial, loaded.train.x[:_EXAMPLES], loaded.classes))
+            builds.setdefault(kind, Build(trial, loaded.train.x[:EXAMPLES], loaded.classes))
     if builds:
         check_builds(list(builds.values()))

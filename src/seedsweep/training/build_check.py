@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from seedsweep.config.trial_config import Trial
 
 
+# Inputs by which a model is built, and seen to answer as it must.
+EXAMPLES = 8
+
+
 @dataclass(frozen=True)
 class Build:
     """A model to build.

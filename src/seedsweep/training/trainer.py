@@ -22,6 +22,7 @@ from seedsweep.errors import NonFiniteLoss, TrialError, TrialStopped, reason
 from seedsweep.metrics import EPOCH_METRICS, EpochMetrics
 from seedsweep.system.hashing import arrays_sha256
 from seedsweep.training import backend, checkpoints, model_builder
+from seedsweep.training.build_check import EXAMPLES
 from seedsweep.training.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 # Fixed, because the size of a batch can change a sum's last bits.
 EVALUATION_BATCH = 256
-# By which a user's network is built, and seen to answer as it must.
-_EXAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ def _fresh(trial: Trial, dataset: Dataset) -> tuple[keras.Model, keras.Model]:
     keras.config.set_dtype_policy(trial.precision)
     keras.utils.set_random_seed(trial.seed)
     whole = model_builder.build(trial, dataset.image_shape, dataset.classes)
-    part = model_builder.trained_part(trial, whole, dataset.train.x[:_EXAMPLES], dataset.classes)
+    part = model_builder.trained_part(trial, whole, dataset.train.x[:EXAMPLES], dataset.classes)
     model = part.model
     steps = math.ceil(len(dataset.train) / trial.batch_size)
     model.compile(

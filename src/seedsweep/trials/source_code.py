@@ -124,13 +124,24 @@ def _defined(statement: ast.stmt) -> Iterator[str]:
 
 def _is_definition(statement: ast.stmt) -> bool:
     """Tell whether a statement matters only to those who use the names that it defines."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import):
-        return not getattr(statement, "decorator_list", [])
-    if isinstance(statement, ast.ImportFrom):
+    if isinstance(statement, ast.Import | ast.ImportFrom):
         return all(alias.name != "*" for alias in statement.names)
-    if isinstance(statement, ast.Assign | ast.AnnAssign) and any(_defined(statement)):
-        return not any(isinstance(node, ast.Call) for node in ast.walk(statement))
-    return False
+    is_called = any(
+        isinstance(node, ast.Call) or getattr(node, "decorator_list", []) for node in _run_at_import(statement)
+    )
+    return any(_defined(statement)) and not is_called
+
+
+def _run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what of a statement runs when its module is imported: not the bodies of functions."""
+    yield node
+    is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    for name, value in ast.iter_fields(node):
+        if is_function and name == "body":
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                yield from _run_at_import(child)
 
 
 def _is_skipped(statement: ast.stmt) -> bool:
@@ -216,13 +227,13 @@ class _Reached:
         for alias in statement.names:
             if name not in (None, alias.asname or alias.name.partition(".")[0]):
                 continue
-            from_module = isinstance(statement, ast.ImportFrom)
-            source = imported_from(module, statement) if isinstance(statement, ast.ImportFrom) else alias.name
-            found = find_module(source)
-            if found is None:
-                self._installed.add(source.partition(".")[0])
+            source, wanted = alias.name, None
+            if isinstance(statement, ast.ImportFrom):
+                source, wanted = imported_from(module, statement), alias.name if alias.name != "*" else None
+            if found := find_module(source):
+                self.visit(found, wanted)
             else:
-                self.visit(found, alias.name if from_module and alias.name != "*" else None)
+                self._installed.add(source.partition(".")[0])
 
 
 def _imported(module: Module, statement: ast.Import | ast.ImportFrom) -> Iterator[Module]:

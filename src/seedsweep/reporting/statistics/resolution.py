@@ -48,7 +48,7 @@ def resolution_of(
 ) -> Resolution | None:
     """Return which differences from the reference a table can tell.
 
-    A difference δ is told apart with n seeds when it exceeds the half width of its interval by z(0.8) standard errors.
+    n seeds show a difference δ in 4 of 5 cases if δ exceeds the half width of its interval by z(0.8) standard errors.
     Spread over seeds and noise of the images are typical ones of this table: from few seeds this is a rough guide.
 
     Args:
